@@ -1,0 +1,324 @@
+/** Composition root of a client: the client chart owns connecting and coming back; each connection runs the session chart. */
+import { randomInt } from 'node:crypto';
+import { Subject, type SchedulerLike } from 'rxjs';
+import { clientMachine, type ClientCommand, type ClientSnapshot } from '../machines/client.js';
+import type { CloseOption, SocketEvent } from '../machines/events.js';
+import type { ActorOwner, EngineActor } from './engine/engine.js';
+import { parseAddress, StartError } from './server.js';
+import { messageOf, RuntimeError } from './session/errors.js';
+import { parseSessionOptions, refuseUnknownOptions, withDefaults, type SessionOptions } from './session/options.js';
+import { isProtocol, type AnyProtocol } from './session/protocol.js';
+import { Live, type PublicStream } from './session/public-stream.js';
+import { Runtime, type RuntimeOwner, type ServerEvent, type SessionTotals } from './session/runtime.js';
+import type { LiveSession } from './session/live-session.js';
+import type { Session, SessionRecord } from './session/session.js';
+import { checkInteger, checkOneOf, refuseUnknown } from './socket/check.js';
+import { createNetLayer } from './socket/net/net-layer.js';
+import { SocketError, type SocketLayer, type SocketRecord } from './socket/socket-layer.js';
+import { RealTime } from './time/real-time.js';
+
+export interface BackOffOptions {
+  /** Ceiling of the first delay, in ms; doubled with each failure in a row. Default 100. */
+  readonly minMs?: number;
+  /** Highest ceiling, in ms. Default 30 000. */
+  readonly maxMs?: number;
+  /** Failures in a row before the client gives up, 1 or more; `Infinity`: never. Default 10. */
+  readonly attemptsMax?: number;
+}
+
+export interface TcpClientOptions extends SessionOptions {
+  /** Address or name of the server. Default `127.0.0.1`. */
+  readonly host?: string;
+  /** 1 to 65 535; required, unless there is a `path`. */
+  readonly port?: number;
+  /** Path of a Unix socket, instead of host and port. */
+  readonly path?: string;
+  /** Name look-up and handshake together, in ms. Default 10 000. */
+  readonly connectTimeoutMs?: number;
+  /** Delays before connecting again are drawn from 0 to a ceiling (full jitter). */
+  readonly backOff?: BackOffOptions;
+  /** `stop()` waits so long for the session, in ms, and then resets it. Default: `closeTimeoutMs`. */
+  readonly stopTimeoutMs?: number;
+  /** Seed of the back-off's jitter, an integer. Default: drawn by chance. */
+  readonly seed?: number;
+  /** The clock of everything. Default: a `RealTime`. */
+  readonly time?: SchedulerLike;
+  /** Where sockets come from. Default: the real network. */
+  readonly layer?: SocketLayer;
+  /** Ids of sessions, all different. Default: `1`, `2`, `3` ... */
+  readonly ids?: () => string;
+}
+
+export type ClientState = 'closed' | 'connecting' | 'connected' | 'backOff' | 'closing';
+
+export interface ClientStatistics extends SessionTotals {
+  readonly connects: number;
+  /** Failures in a row, now. */
+  readonly attempts: number;
+}
+
+export interface TcpClient {
+  /**
+   * Connects, and comes back after failures until `backOff.attemptsMax` is spent. @returns at the first CONNECT.
+   * @throws {StartError} with the code of the last failure, `ALREADY_STARTED`, or `STOPPED` when it is stopped or `signal` aborts first.
+   */
+  start(options?: { readonly signal?: AbortSignal }): Promise<void>;
+  /** Ends the session gracefully (`option: 'force'`: by RST) and comes back no more. @returns when it is closed. */
+  stop(options?: { readonly deadlineMs?: number; readonly option?: CloseOption }): Promise<void>;
+  readonly protocol: AnyProtocol;
+  /** The live session, if there is one. */
+  readonly session: Session | undefined;
+  /** Sessions that have ended, newest last. */
+  readonly recent: readonly SessionRecord[];
+  readonly state: Live<ClientState>;
+  readonly events: PublicStream<ServerEvent>;
+  readonly errors: PublicStream<RuntimeError>;
+  readonly statistics: ClientStatistics;
+  snapshot(): ClientSnapshot;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+const OPTION_NAMES = [
+  'host',
+  'port',
+  'path',
+  'connectTimeoutMs',
+  'backOff',
+  'stopTimeoutMs',
+  'seed',
+  'time',
+  'layer',
+  'ids',
+];
+
+/**
+ * A client of one protocol. It does nothing before `start`.
+ * @throws {SocketError} OPTION_INVALID with the option, its value and what was expected.
+ */
+export function createTcpClient(protocol: AnyProtocol, options: TcpClientOptions): TcpClient {
+  return new Client(protocol, options);
+}
+
+class Client implements TcpClient, RuntimeOwner {
+  readonly #runtime: Runtime;
+  readonly #actor: EngineActor<typeof clientMachine>;
+  readonly #options: ReturnType<typeof parseClientOptions>;
+  readonly #states = new Subject<ClientState>();
+  #lastState: unknown = 'closed';
+  /** The socket of the present attempt; its session's, once it is connected. */
+  #socket: SocketRecord | undefined;
+  #session: LiveSession | undefined;
+
+  readonly state: Live<ClientState>;
+
+  constructor(
+    readonly protocol: AnyProtocol,
+    user: TcpClientOptions,
+  ) {
+    if (!isProtocol(protocol))
+      throw new SocketError('OPTION_INVALID', 'protocol: expected what defineProtocol returned');
+    const options = (this.#options = parseClientOptions(withDefaults(protocol.options, user)));
+    const time = user.time ?? new RealTime({ onError: (error) => this.#internal(error) });
+    let lastId = 0;
+    this.#runtime = new Runtime(
+      protocol,
+      options.session,
+      {
+        time,
+        layer: user.layer ?? createNetLayer({ time }),
+        ids: user.ids ?? (() => String((lastId += 1))),
+        recentMax: 16,
+        waitGranularityMs: time instanceof RealTime ? 5 : 0,
+      },
+      this,
+    );
+    this.#actor = this.#runtime.engine.createActor(clientMachine, options.machine, this, CLIENT);
+    this.#actor.watch((snapshot) => this.#lookAtState(snapshot));
+    this.#actor.start();
+    this.state = new Live(
+      () => stateOf(this.#actor.snapshot),
+      this.#states,
+      (error) =>
+        this.#runtime.report(new RuntimeError('SUBSCRIBER_FAILED', messageOf(error), undefined, { cause: error })),
+    );
+  }
+
+  get session(): Session | undefined {
+    return this.#session;
+  }
+
+  get recent(): readonly SessionRecord[] {
+    return this.#runtime.registry.registry.recent;
+  }
+
+  get events(): PublicStream<ServerEvent> {
+    return this.#runtime.events;
+  }
+
+  get errors(): PublicStream<RuntimeError> {
+    return this.#runtime.errors;
+  }
+
+  get statistics(): ClientStatistics {
+    const { connectCount, attempts } = this.#actor.snapshot.context;
+    return { ...this.#runtime.totals(), connects: connectCount, attempts };
+  }
+
+  snapshot(): ClientSnapshot {
+    return this.#actor.snapshot;
+  }
+
+  async start({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    if (!this.#actor.snapshot.matches('closed')) throw new StartError('ALREADY_STARTED', 'the client runs already');
+    if (signal?.aborted) throw new StartError('STOPPED', `the start was aborted: ${messageOf(signal.reason)}`);
+    this.#runtime.open();
+    const abort = () => this.#actor.send({ type: 'STOP', option: 'force' });
+    signal?.addEventListener('abort', abort, { once: true });
+    const started = this.#until((snapshot) => snapshot.matches('connected') || snapshot.matches('closed'));
+    this.#actor.send({ type: 'START' });
+    const snapshot = await started;
+    signal?.removeEventListener('abort', abort);
+    if (snapshot.matches('connected')) return;
+    const { failure, attempts, attemptsMax } = snapshot.context;
+    throw failure && attempts >= attemptsMax
+      ? new StartError(failure.code, `cannot connect to ${this.#where()}, tried ${attempts} times: ${failure.message}`)
+      : new StartError('STOPPED', 'the client was stopped before it was connected');
+  }
+
+  async stop({
+    deadlineMs,
+    option = 'graceful',
+  }: { readonly deadlineMs?: number; readonly option?: CloseOption } = {}): Promise<void> {
+    if (deadlineMs !== undefined) checkInteger('stop.deadlineMs', deadlineMs, { min: 0, max: 2 ** 31 - 1 });
+    checkOneOf('stop.option', option, ['graceful', 'force']);
+    if (this.#actor.snapshot.matches('closed')) return;
+    const closed = this.#until((snapshot) => snapshot.matches('closed'));
+    this.#actor.send({ type: 'STOP', option, deadlineMs });
+    await closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  // What the runtime needs of its owner
+
+  receive(socket: SocketRecord, event: SocketEvent): void {
+    // A socket that was given up may still say something.
+    if (socket === this.#socket) this.#actor.send(event);
+  }
+
+  sessionEnded(session: Session, record: SessionRecord): void {
+    if (session !== this.#session) return;
+    this.#session = undefined;
+    this.#socket = undefined;
+    const wanted = record.reason === 'protocol done' || record.reason === 'protocol asked';
+    this.#actor.send({ type: 'SESSION_CLOSED', reason: record.reason, wanted });
+  }
+
+  giveUp(): void {
+    this.#actor.send({ type: 'STOP', option: 'graceful' });
+  }
+
+  // Commands of the client chart
+
+  carryOut(command: ClientCommand): void {
+    const { layer } = this.#runtime;
+    switch (command.type) {
+      case 'OPEN':
+        this.#socket = layer.openClient(this.#options.address, this.#options.session.socket);
+        layer.claim(this.#socket, this);
+        layer.carryOut(this.#socket, { type: 'CONNECT' });
+        return;
+      case 'ABANDON':
+        if (this.#socket) this.#runtime.refuse(this.#socket);
+        this.#socket = undefined;
+        return;
+      case 'ADMIT':
+        this.#admit();
+        return;
+      case 'STOP_SESSION':
+        this.#session?.close(command.option, 'protocol asked');
+        return;
+      default:
+        if (this.#socket) layer.carryOut(this.#socket, command);
+    }
+  }
+
+  failed(error: unknown): void {
+    this.#internal(error);
+    this.#session?.close('force', 'protocol failed');
+  }
+
+  #admit(): void {
+    const socket = this.#socket;
+    this.#session = socket?.peer && this.#runtime.admit(socket, socket.peer);
+    if (this.#session) this.#session.receive({ type: 'CONNECT' });
+    else this.#actor.send({ type: 'SESSION_CLOSED', reason: 'protocol failed', wanted: false });
+  }
+
+  #lookAtState(snapshot: ClientSnapshot): void {
+    if (snapshot.value === this.#lastState) return;
+    this.#lastState = snapshot.value;
+    if (snapshot.matches('closed')) this.#runtime.close();
+    this.#states.next(stateOf(snapshot));
+  }
+
+  #until(isReached: (snapshot: ClientSnapshot) => boolean): Promise<ClientSnapshot> {
+    return new Promise((resolve) => {
+      const unwatch = this.#actor.watch((snapshot) => {
+        if (!isReached(snapshot)) return;
+        unwatch();
+        resolve(snapshot);
+      });
+    });
+  }
+
+  #where(): string {
+    const { address } = this.#options;
+    return 'path' in address ? address.path : `${address.host}:${address.port}`;
+  }
+
+  #internal(error: unknown): void {
+    this.#runtime.report(new RuntimeError('INTERNAL', messageOf(error), undefined, { cause: error }));
+  }
+}
+
+const CLIENT: ActorOwner<Client, ClientCommand> = {
+  carryOut: (client, command) => client.carryOut(command),
+  failed: (client, error) => client.failed(error),
+};
+
+function stateOf({ value }: ClientSnapshot): ClientState {
+  return typeof value === 'string' ? value : 'closing';
+}
+
+function parseClientOptions(user: TcpClientOptions) {
+  refuseUnknownOptions('client', user, OPTION_NAMES);
+  const { host = '127.0.0.1', port, path, connectTimeoutMs = 10_000, backOff = {}, seed } = user;
+  const { minMs = 100, maxMs = 30_000, attemptsMax = 10 } = backOff;
+  const timeout = { min: 1, max: 2 ** 31 - 1 };
+  if (path === undefined) checkInteger('client.port', port, { min: 1, max: 65_535 });
+  checkInteger('client.connectTimeoutMs', connectTimeoutMs, timeout);
+  refuseUnknown('client.backOff', backOff, ['minMs', 'maxMs', 'attemptsMax']);
+  checkInteger('client.backOff.minMs', minMs, timeout);
+  checkInteger('client.backOff.maxMs', maxMs, { min: minMs, max: timeout.max });
+  if (attemptsMax !== Infinity)
+    checkInteger('client.backOff.attemptsMax', attemptsMax, { min: 1, max: Number.MAX_SAFE_INTEGER });
+  if (seed !== undefined) checkInteger('client.seed', seed, { min: 0, max: 2 ** 32 - 1 });
+  const session = parseSessionOptions(user, 'client');
+  const stopTimeoutMs = user.stopTimeoutMs ?? session.closeTimeoutMs;
+  checkInteger('client.stopTimeoutMs', stopTimeoutMs, { min: 0, max: timeout.max });
+  return {
+    address: parseAddress('client', { host, port: port ?? 0, path }),
+    session,
+    machine: {
+      connectTimeoutMs,
+      backOffMinMs: minMs,
+      backOffMaxMs: maxMs,
+      attemptsMax,
+      stopTimeoutMs,
+      seed: seed ?? randomInt(2 ** 32),
+    },
+  };
+}

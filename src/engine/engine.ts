@@ -1,0 +1,167 @@
+/**
+ * The one place that makes actors. Today each is an actor of XState's interpreter; another execution of the same
+ * charts can take its place here without anything else knowing.
+ *
+ * What the engine adds to an actor, whoever executes it:
+ * - *Commands come after the macrostep, outside the actor, in order.* A command that is carried out may send the actor its next
+ *   event, and must find the state that the chart has just reached. (XState calls `emit` listeners while the actor
+ *   still processes: an event sent from there waits behind the commands that should follow it.) A command's own consequences
+ *   are complete before the next command of the same transition is carried out.
+ * - *An error stays in its actor.* XState throws an unobserved error, or one of a chart run by a timer, into the process;
+ *   here it is `failed`, once, and the actor is over.
+ * - *One clock* for every actor of an engine.
+ */
+import {
+  createActor,
+  type Actor,
+  type AnyEventObject,
+  type AnyStateMachine,
+  type EventFromLogic,
+  type InputFrom,
+  type SnapshotFrom,
+} from 'xstate';
+import type { SchedulerLike } from 'rxjs';
+import { clockFrom } from '../time/clock.js';
+
+/** Whoever owns actors of one kind. One object for all of them: `owner` says which, so that no actor needs closures. */
+export interface ActorOwner<TOwner, TCommand> {
+  carryOut(owner: TOwner, command: TCommand): void;
+  /** The chart threw, or an actor that it invoked failed and nobody handled it. No event is processed any more. */
+  failed(owner: TOwner, error: unknown): void;
+  /** The chart has reached its final state. All its commands have been carried out. */
+  done?(owner: TOwner, output: unknown): void;
+}
+
+export interface EngineActor<TMachine extends AnyStateMachine> {
+  start(): void;
+  /** Ends it without a word: no command, no `done`. */
+  stop(): void;
+  /** Runs the macrostep and carries its commands out before it returns; from inside a command likewise. Ignored once the actor is over. */
+  send(event: EventFromLogic<TMachine>): void;
+  readonly snapshot: SnapshotFrom<TMachine>;
+  /** Told after each change of the snapshot. @returns what ends it. */
+  watch(listener: (snapshot: SnapshotFrom<TMachine>) => void): () => void;
+}
+
+export interface Engine {
+  createActor<TMachine extends AnyStateMachine, TOwner, TCommand>(
+    machine: TMachine,
+    input: InputFrom<TMachine>,
+    owner: TOwner,
+    handlers: ActorOwner<TOwner, TCommand>,
+  ): EngineActor<TMachine>;
+}
+
+export function createEngine(time: SchedulerLike): Engine {
+  const due = new Set<InterpretedActor<any>>();
+  const clock = clockFrom(time, () => {
+    // A timer sent events to actors behind our back; what they emitted is carried out now.
+    for (const actor of due) actor.drain();
+  });
+  return {
+    createActor: (machine, input, owner, handlers) =>
+      new InterpretedActor(machine, input, owner, handlers as ActorOwner<unknown, unknown>, clock, due),
+  };
+}
+
+class InterpretedActor<TMachine extends AnyStateMachine> implements EngineActor<TMachine> {
+  readonly #actor: Actor<TMachine>;
+  readonly #owner: unknown;
+  readonly #handlers: ActorOwner<unknown, unknown>;
+  readonly #due: Set<InterpretedActor<any>>;
+  #commands: unknown[] = [];
+  #depth = 0;
+  #ending: { error: unknown } | { output: unknown } | undefined;
+
+  constructor(
+    machine: TMachine,
+    input: InputFrom<TMachine>,
+    owner: unknown,
+    handlers: ActorOwner<unknown, unknown>,
+    clock: ReturnType<typeof clockFrom>,
+    due: Set<InterpretedActor<any>>,
+  ) {
+    this.#owner = owner;
+    this.#handlers = handlers;
+    this.#due = due;
+    this.#actor = createActor(machine as AnyStateMachine, { input, clock }) as unknown as Actor<TMachine>;
+    const actor = this.#actor as Actor<AnyStateMachine>;
+    actor.on('*', (command: unknown) => {
+      this.#commands.push(command);
+      if (this.#depth === 0) this.#dueLater();
+    });
+    actor.subscribe({
+      error: (error) => this.#end({ error }),
+      complete: () => this.#end({ output: actor.getSnapshot().output as unknown }),
+    });
+  }
+
+  get snapshot(): SnapshotFrom<TMachine> {
+    return this.#actor.getSnapshot();
+  }
+
+  start(): void {
+    this.#run(() => this.#actor.start());
+  }
+
+  stop(): void {
+    this.#commands = [];
+    this.#actor.stop();
+    this.#ending = undefined;
+  }
+
+  send(event: EventFromLogic<TMachine>): void {
+    this.#run(() => this.#actor.send(event as AnyEventObject as EventFromLogic<TMachine>));
+  }
+
+  watch(listener: (snapshot: SnapshotFrom<TMachine>) => void): () => void {
+    const subscription = this.#actor.subscribe({ next: listener, error: () => {} });
+    return () => subscription.unsubscribe();
+  }
+
+  /** Carries out what is waiting, and what that leads to. */
+  drain(): void {
+    this.#due.delete(this);
+    this.#run(() => {});
+  }
+
+  #run(step: () => void): void {
+    // The commands of this step only: those that an outer step has left are carried out by the outer step.
+    const outer = this.#commands;
+    const own: unknown[] = this.#depth === 0 ? outer : [];
+    this.#commands = own;
+    this.#depth += 1;
+    try {
+      step();
+      for (let next = 0; next < own.length; next += 1) {
+        this.#commands = [];
+        this.#handlers.carryOut(this.#owner, own[next]);
+      }
+    } finally {
+      this.#depth -= 1;
+      this.#commands = this.#depth === 0 ? [] : outer;
+    }
+    if (this.#depth === 0) this.#tellEnd();
+  }
+
+  #end(ending: { error: unknown } | { output: unknown }): void {
+    this.#ending = ending;
+    if (this.#depth === 0) this.#dueLater();
+  }
+
+  #tellEnd(): void {
+    const ending = this.#ending;
+    if (!ending) return;
+    this.#ending = undefined;
+    if ('error' in ending) this.#handlers.failed(this.#owner, ending.error);
+    else this.#handlers.done?.(this.#owner, ending.output);
+  }
+
+  #dueLater(): void {
+    // Emitted outside `send`: by a timer (drained when the timer's work is over), or by an actor that the chart invoked
+    // (a promise, say), whose event comes from a microtask.
+    if (this.#due.has(this)) return;
+    this.#due.add(this);
+    queueMicrotask(() => this.#due.has(this) && this.drain());
+  }
+}

@@ -1,0 +1,41 @@
+/** Public entry of `wirechart`. */
+export { createTcpServer, StartError } from './server.js';
+export type { ServerState, ServerStatistics, TcpServer, TcpServerOptions } from './server.js';
+export { createTcpClient } from './client.js';
+export type { BackOffOptions, ClientState, ClientStatistics, TcpClient, TcpClientOptions } from './client.js';
+export { defineProtocol, isProtocol } from './session/protocol.js';
+export type {
+  AnyProtocol,
+  CodecFactories,
+  CommandHandler,
+  Protocol,
+  ProtocolCommand,
+  ProtocolDefinition,
+  ProtocolReason,
+  SessionInfo,
+  SharedCommand,
+  SharedDefinition,
+} from './session/protocol.js';
+export { RegistryError } from './session/registry.js';
+export type { RegistryChange, SessionRegistry } from './session/registry.js';
+export type { Session, SessionRecord } from './session/session.js';
+export type { SessionOptions } from './session/options.js';
+export type { ServerEvent, SessionTotals } from './session/runtime.js';
+export type { Live, PublicStream } from './session/public-stream.js';
+export { RuntimeError } from './session/errors.js';
+export type { RuntimeErrorCode } from './session/errors.js';
+export { HandlerTimeoutError } from './session/command-handlers.js';
+export { createNetLayer } from './socket/net/net-layer.js';
+export { SocketError } from './socket/socket-layer.js';
+export type {
+  DescriptorUse,
+  ListenAddress,
+  SocketErrorCode,
+  SocketLayer,
+  SocketRecord,
+  SocketSignal,
+  WaitOptions,
+} from './socket/socket-layer.js';
+export type { AppliedOption, TcpSocketOptions } from './socket/options.js';
+export type { TcpSocketStatistics } from './socket/statistics.js';
+export type { TcpInfo } from './socket/tcp-info.js';

@@ -1,0 +1,482 @@
+/** Composition root of a server: the server-socket chart, the sweeper and the sessions of one protocol on one socket layer. */
+import { interval, map, Subject, type SchedulerLike } from 'rxjs';
+import type { AnyMachineSnapshot } from 'xstate';
+import type { CloseOption, SocketAddress, SocketEvent } from '../machines/events.js';
+import { gcSweeperMachine, type GcSweeperSnapshot } from '../machines/gc-sweeper.js';
+import {
+  serverSocketMachine,
+  type SaturationPolicy,
+  type ServerSocketCommand,
+  type ServerSocketSnapshot,
+} from '../machines/server-socket.js';
+import type { ActorOwner, EngineActor } from './engine/engine.js';
+import { messageOf, RuntimeError } from './session/errors.js';
+import { parseSessionOptions, refuseUnknownOptions, withDefaults, type SessionOptions } from './session/options.js';
+import { isProtocol, type AnyProtocol } from './session/protocol.js';
+import { Live, type PublicStream } from './session/public-stream.js';
+import type { SessionRegistry } from './session/registry.js';
+import { Runtime, type RuntimeOwner, type ServerEvent, type SessionTotals } from './session/runtime.js';
+import type { Session, SessionRecord } from './session/session.js';
+import { Sweeper, SWEEPER } from './session/sweeper.js';
+import { checkInteger, checkOneOf } from './socket/check.js';
+import { createNetLayer } from './socket/net/net-layer.js';
+import { SocketError, type ListenAddress, type SocketLayer, type SocketRecord } from './socket/socket-layer.js';
+import { RealTime } from './time/real-time.js';
+
+export interface TcpServerOptions extends SessionOptions {
+  /** Address or name to listen on. Default `127.0.0.1`: reachable from this machine alone. */
+  readonly host?: string;
+  /** 0 to 65 535; 0 (default): any free one, see `address()`. */
+  readonly port?: number;
+  /** Path of a Unix socket, instead of host and port. */
+  readonly path?: string;
+  /** Live sessions at most. Default: the descriptors that are free at the start, less `descriptorReserve`. */
+  readonly maxSessions?: number;
+  /** What happens to a connection beyond `maxSessions`. Default `refuse`: accepted, counted, reset. */
+  readonly atMaxSessions?: SaturationPolicy;
+  /** With `queue`: connections that wait, at most (default 128), and how long, in ms (default 5 000). */
+  readonly queueMax?: number;
+  readonly queueTimeoutMs?: number;
+  /** Live sessions of one address; 0 (default): no cap. */
+  readonly sessionsPerAddressMax?: number;
+  /** Descriptors that are left to the rest of the process. Default 64. */
+  readonly descriptorReserve?: number;
+  /** `stop()` waits so long for sessions before it resets them, in ms. Default 30 000. */
+  readonly drainTimeoutMs?: number;
+  /** Between two sweeps, in ms. Default 60 000. */
+  readonly sweepIntervalMs?: number;
+  /** Records of ended sessions that are kept until swept. Default 1 000. */
+  readonly recentMax?: number;
+  /** The clock of everything. Default: a `RealTime`. */
+  readonly time?: SchedulerLike;
+  /** Where sockets come from. Default: the real network. */
+  readonly layer?: SocketLayer;
+  /** Ids of sessions, all different. Default: `1`, `2`, `3` ... */
+  readonly ids?: () => string;
+}
+
+export type ServerState =
+  'closed' | 'resolving' | 'opening' | 'configuring' | 'accepting' | 'saturated' | 'suspended' | 'draining';
+
+export interface ServerStatistics extends SessionTotals {
+  readonly sessions: number;
+  readonly accepted: number;
+  readonly refused: number;
+  readonly queued: number;
+  readonly sweeps: number;
+  /** Sockets that the sweeper had to force, and sessions that had outlived their socket. */
+  readonly forced: number;
+  readonly leaked: number;
+}
+
+/** A server could not be started. `code` is the system's (`EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `ENOTFOUND` ...), or one of ours. */
+export class StartError extends Error {
+  override readonly name = 'StartError';
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+export interface TcpServer {
+  /**
+   * Listens. @returns when connections are accepted.
+   * @throws {StartError} with the system's code, `ALREADY_STARTED`, or `STOPPED` when it is stopped or `signal` aborts meanwhile.
+   */
+  start(options?: { readonly signal?: AbortSignal }): Promise<void>;
+  /** Where it listens, or listened last. `undefined` before it did. */
+  address(): SocketAddress | undefined;
+  /** Stops listening; live sessions go on. */
+  suspend(): void;
+  /** Listens again, on the same port; retried with growing delays while that fails. */
+  resume(): void;
+  /** Live sessions at most, from now on: raising it lets connections in, lowering it ends none. */
+  setMaxSessions(count: number): void;
+  /**
+   * Accepts no more, tells charts that asked for DRAIN, closes the other sessions gracefully, and resets what is left at the deadline.
+   * `option: 'force'` resets all at once, also when a stop is under way. @returns when every session has ended.
+   */
+  stop(options?: { readonly deadlineMs?: number; readonly option?: CloseOption }): Promise<void>;
+  readonly protocol: AnyProtocol;
+  readonly state: Live<ServerState>;
+  readonly sessions: SessionRegistry;
+  /** What the sockets of this server report, hot. */
+  readonly events: PublicStream<ServerEvent>;
+  /** Faults that ended a session, or none: never thrown into the process. */
+  readonly errors: PublicStream<RuntimeError>;
+  /** `value` is counted when asked; subscribers get it each second. */
+  readonly statistics: Live<ServerStatistics>;
+  /** Snapshots of the charts that are not a session's: server socket, sweeper, and the shared ones by name. */
+  snapshots(): {
+    readonly serverSocket: ServerSocketSnapshot;
+    readonly sweeper: GcSweeperSnapshot | undefined;
+    readonly shared: Record<string, unknown>;
+  };
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+const OPTION_NAMES = [
+  'host', 'port', 'path', 'maxSessions', 'atMaxSessions', 'queueMax', 'queueTimeoutMs', 'sessionsPerAddressMax', 'descriptorReserve',
+  'drainTimeoutMs', 'sweepIntervalMs', 'recentMax', 'time', 'layer', 'ids',
+]; // prettier-ignore
+
+/**
+ * A server of one protocol. It does nothing before `start`.
+ * @throws {SocketError} OPTION_INVALID with the option, its value and what was expected.
+ */
+export function createTcpServer(protocol: AnyProtocol, options: TcpServerOptions = {}): TcpServer {
+  return new Server(protocol, options);
+}
+
+class Server implements TcpServer, RuntimeOwner {
+  readonly #runtime: Runtime;
+  readonly #actor: EngineActor<typeof serverSocketMachine>;
+  readonly #address: ListenAddress;
+  readonly #options: ReturnType<typeof parseServerOptions>;
+  readonly #states = new Subject<ServerState>();
+  #lastState: unknown = 'closed';
+  #socket: SocketRecord | undefined;
+  #sweeper: Sweeper | undefined;
+
+  readonly state: Live<ServerState>;
+  readonly statistics: Live<ServerStatistics>;
+
+  constructor(
+    readonly protocol: AnyProtocol,
+    user: TcpServerOptions,
+  ) {
+    if (!isProtocol(protocol))
+      throw new SocketError('OPTION_INVALID', 'protocol: expected what defineProtocol returned');
+    const options = (this.#options = parseServerOptions(withDefaults(protocol.options, user)));
+    this.#address = options.address;
+    const time = user.time ?? new RealTime({ onError: (error) => this.#internal(error) });
+    const layer = user.layer ?? createNetLayer({ time });
+    const descriptors = layer.descriptors();
+    const descriptorMax = descriptors ? descriptors.limit - options.descriptorReserve : Infinity;
+    let lastId = 0;
+    this.#runtime = new Runtime(
+      protocol,
+      options.session,
+      {
+        time,
+        layer,
+        ids: user.ids ?? (() => String((lastId += 1))),
+        recentMax: options.recentMax,
+        waitGranularityMs: time instanceof RealTime ? 5 : 0,
+      },
+      this,
+    );
+    this.#actor = this.#runtime.engine.createActor(
+      serverSocketMachine,
+      {
+        maxSessions: options.maxSessions ?? Math.max(1, descriptorMax - (descriptors?.used ?? 0)),
+        sessionsPerAddressMax: options.sessionsPerAddressMax,
+        atMaxSessions: options.atMaxSessions,
+        queueMax: options.queueMax,
+        queueTimeoutMs: options.queueTimeoutMs,
+        descriptorMax,
+        descriptorLookMs: 1_000,
+        resolveTimeoutMs: 10_000,
+        openTimeoutMs: 10_000,
+        drainTimeoutMs: options.drainTimeoutMs,
+        forceTimeoutMs: options.session.closeTimeoutMs + 1_000,
+        relistenDelayMs: 100,
+        relistenDelayMaxMs: 30_000,
+      },
+      this,
+      SERVER,
+    );
+    this.#actor.watch((snapshot) => this.#lookAtState(snapshot));
+    this.#actor.start();
+    const failed = (error: unknown) =>
+      this.#runtime.report(new RuntimeError('SUBSCRIBER_FAILED', messageOf(error), undefined, { cause: error }));
+    this.state = new Live(() => stateOf(this.#actor.snapshot), this.#states, failed);
+    const count = () => this.#count();
+    this.statistics = new Live(count, interval(1_000, time).pipe(map(count)), failed);
+  }
+
+  get sessions(): SessionRegistry {
+    return this.#runtime.registry.registry;
+  }
+
+  get events(): PublicStream<ServerEvent> {
+    return this.#runtime.events;
+  }
+
+  get errors(): PublicStream<RuntimeError> {
+    return this.#runtime.errors;
+  }
+
+  async start({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    if (!this.#actor.snapshot.matches('closed')) throw new StartError('ALREADY_STARTED', 'the server runs already');
+    if (signal?.aborted) throw new StartError('STOPPED', `the start was aborted: ${messageOf(signal.reason)}`);
+    this.#open();
+    const abort = () => this.#actor.send({ type: 'STOP', option: 'force' });
+    signal?.addEventListener('abort', abort, { once: true });
+    const started = this.#until((snapshot) => !['resolving', 'opening', 'configuring'].includes(stateOf(snapshot)));
+    this.#actor.send({ type: 'START' });
+    const snapshot = await started;
+    signal?.removeEventListener('abort', abort);
+    if (snapshot.matches('accepting') || snapshot.matches('saturated')) return;
+    const { failure } = snapshot.context;
+    throw failure
+      ? new StartError(failure.code, explain(failure.code, failure.message, this.#address))
+      : new StartError('STOPPED', 'the server was stopped before it listened');
+  }
+
+  address(): SocketAddress | undefined {
+    return this.#actor.snapshot.context.local;
+  }
+
+  suspend(): void {
+    this.#actor.send({ type: 'SUSPEND' });
+  }
+
+  resume(): void {
+    this.#actor.send({ type: 'RESUME' });
+  }
+
+  setMaxSessions(count: number): void {
+    checkInteger('maxSessions', count, { min: 1, max: Number.MAX_SAFE_INTEGER });
+    this.#actor.send({ type: 'SET_MAX_SESSIONS', count });
+  }
+
+  async stop({
+    deadlineMs,
+    option = 'graceful',
+  }: { readonly deadlineMs?: number; readonly option?: CloseOption } = {}): Promise<void> {
+    if (deadlineMs !== undefined) checkInteger('stop.deadlineMs', deadlineMs, { min: 0, max: 2 ** 31 - 1 });
+    checkOneOf('stop.option', option, ['graceful', 'force']);
+    if (this.#actor.snapshot.matches('closed')) return;
+    const closed = this.#until((snapshot) => snapshot.matches('closed'));
+    this.#actor.send({ type: 'STOP', option, deadlineMs });
+    await closed;
+  }
+
+  snapshots(): ReturnType<TcpServer['snapshots']> {
+    return {
+      serverSocket: this.#actor.snapshot,
+      sweeper: this.#sweeper?.actor?.snapshot,
+      shared: this.#runtime.sharedSnapshots(),
+    };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  // What the runtime needs of its owner
+
+  receive(socket: SocketRecord, event: SocketEvent): void {
+    if (socket !== this.#socket) {
+      // A connection that waits for a place; while it is paused only its end is seen.
+      if (event.type !== 'CLOSE') return;
+      this.#actor.send({ type: 'QUEUE_LEFT', socket: socket.handle });
+      this.#runtime.layer.release(socket);
+      return;
+    }
+    if (event.type === 'ACCEPT') {
+      const accepted = this.#runtime.layer.get(event.socket);
+      if (!accepted) return;
+      this.#runtime.layer.claim(accepted, this);
+      this.#sweeper?.actor?.send({ type: 'ACCEPT', nowMs: this.#runtime.time.now() });
+      this.#actor.send({ ...event, sessionsOfAddress: this.#runtime.sessionsOfAddress(event.peer.address) });
+      return;
+    }
+    if (event.type === 'ERROR' && this.#actor.snapshot.context.listening) {
+      this.#runtime.report(new RuntimeError('SOCKET_FAILED', `the server socket: ${event.message}`));
+    }
+    this.#actor.send(event);
+  }
+
+  sessionEnded(_session: Session, _record: SessionRecord): void {
+    this.#actor.send({ type: 'SESSION_CLOSED' });
+  }
+
+  giveUp(): void {
+    this.#actor.send({ type: 'STOP', option: 'graceful' });
+  }
+
+  // Commands of the server-socket chart
+
+  carryOut(command: ServerSocketCommand): void {
+    const { layer } = this.#runtime;
+    switch (command.type) {
+      case 'ADMIT': {
+        const socket = layer.get(command.socket);
+        const session = socket?.peer && this.#runtime.admit(socket, socket.peer);
+        if (!session) this.#actor.send({ type: 'SESSION_CLOSED' });
+        return;
+      }
+      case 'REFUSE': {
+        const socket = layer.get(command.socket);
+        if (socket) this.#runtime.refuse(socket);
+        return;
+      }
+      case 'DRAIN_SESSIONS':
+        for (const session of this.#runtime.sessions()) session.drain();
+        return;
+      case 'FORCE_SESSIONS':
+        for (const session of this.#runtime.sessions()) session.close('force', 'server stopped');
+        return;
+      case 'MEASURE_DESCRIPTORS':
+        this.#actor.send({ type: 'DESCRIPTORS', used: layer.descriptors()?.used ?? 0 });
+        return;
+      default:
+        if (this.#socket) layer.carryOut(this.#socket, command);
+    }
+  }
+
+  failed(error: unknown): void {
+    this.#internal(error);
+    for (const session of this.#runtime.sessions()) session.close('force', 'server stopped');
+    this.#close();
+  }
+
+  #open(): void {
+    const { layer, engine, time } = this.#runtime;
+    this.#socket = layer.openServer(this.#address, this.#options.session.socket);
+    layer.claim(this.#socket, this);
+    this.#runtime.open();
+    const sweeper = new Sweeper({
+      layer,
+      registry: this.#runtime.registry,
+      report: (error) => this.#runtime.report(error),
+    });
+    const input = { sweepIntervalMs: this.#options.sweepIntervalMs, sliceMax: 1_000, slicePauseMs: 1 };
+    sweeper.actor = engine.createActor(gcSweeperMachine, input, sweeper, SWEEPER);
+    sweeper.actor.start();
+    sweeper.actor.send({ type: 'SWEEP', nowMs: time.now() });
+    this.#sweeper = sweeper;
+  }
+
+  #close(): void {
+    this.#sweeper?.actor?.stop();
+    this.#runtime.close();
+    if (this.#socket) this.#runtime.layer.release(this.#socket);
+    this.#socket = undefined;
+  }
+
+  #lookAtState(snapshot: ServerSocketSnapshot): void {
+    if (snapshot.value === this.#lastState) return;
+    this.#lastState = snapshot.value;
+    if (snapshot.matches({ saturated: 'byDescriptors' })) {
+      this.#runtime.report(
+        new RuntimeError('DESCRIPTORS_LOW', 'no descriptors are left: connections wait until one is free'),
+      );
+    }
+    if (snapshot.matches({ suspended: 'retrying' })) {
+      this.#runtime.report(
+        new RuntimeError('SOCKET_FAILED', `could not listen again: ${snapshot.context.failure?.message}`),
+      );
+    }
+    if (snapshot.matches('closed')) this.#close();
+    this.#states.next(stateOf(snapshot));
+  }
+
+  #until(isReached: (snapshot: ServerSocketSnapshot) => boolean): Promise<ServerSocketSnapshot> {
+    return new Promise((resolve) => {
+      const unwatch = this.#actor.watch((snapshot) => {
+        if (!isReached(snapshot)) return;
+        unwatch();
+        resolve(snapshot);
+      });
+    });
+  }
+
+  #count(): ServerStatistics {
+    const { context } = this.#actor.snapshot;
+    const sweeper = this.#sweeper?.actor?.snapshot.context;
+    return {
+      ...this.#runtime.totals(),
+      sessions: this.sessions.size,
+      accepted: context.acceptedCount,
+      refused: context.refusedCount,
+      queued: context.queue.length,
+      sweeps: sweeper?.sweepCount ?? 0,
+      forced: sweeper?.forcedCount ?? 0,
+      leaked: sweeper?.leakedCount ?? 0,
+    };
+  }
+
+  #internal(error: unknown): void {
+    this.#runtime.report(new RuntimeError('INTERNAL', messageOf(error), undefined, { cause: error }));
+  }
+}
+
+const SERVER: ActorOwner<Server, ServerSocketCommand> = {
+  carryOut: (server, command) => server.carryOut(command),
+  failed: (server, error) => server.failed(error),
+};
+
+function stateOf(snapshot: AnyMachineSnapshot): ServerState {
+  const { value } = snapshot;
+  return (typeof value === 'string' ? value : Object.keys(value)[0]) as ServerState;
+}
+
+function parseServerOptions(user: TcpServerOptions) {
+  refuseUnknownOptions('server', user, OPTION_NAMES);
+  const { host = '127.0.0.1', port = 0, path, maxSessions, atMaxSessions = 'refuse' } = user;
+  const { queueMax = 128, queueTimeoutMs = 5_000, sessionsPerAddressMax = 0, descriptorReserve = 64 } = user;
+  const { drainTimeoutMs = 30_000, sweepIntervalMs = 60_000, recentMax = 1_000 } = user;
+  const timeout = { min: 1, max: 2 ** 31 - 1 };
+  checkInteger('server.port', port, { min: 0, max: 65_535 });
+  if (maxSessions !== undefined)
+    checkInteger('server.maxSessions', maxSessions, { min: 1, max: Number.MAX_SAFE_INTEGER });
+  checkOneOf('server.atMaxSessions', atMaxSessions, ['refuse', 'queue', 'stopListening']);
+  checkInteger('server.queueMax', queueMax, { min: 1, max: 65_536 });
+  checkInteger('server.queueTimeoutMs', queueTimeoutMs, timeout);
+  checkInteger('server.sessionsPerAddressMax', sessionsPerAddressMax, { min: 0, max: Number.MAX_SAFE_INTEGER });
+  checkInteger('server.descriptorReserve', descriptorReserve, { min: 0, max: 65_536 });
+  checkInteger('server.drainTimeoutMs', drainTimeoutMs, { min: 0, max: timeout.max });
+  checkInteger('server.sweepIntervalMs', sweepIntervalMs, timeout);
+  checkInteger('server.recentMax', recentMax, { min: 0, max: 1_000_000 });
+  return {
+    address: parseAddress('server', { host, port, path }),
+    maxSessions,
+    atMaxSessions,
+    queueMax,
+    queueTimeoutMs,
+    sessionsPerAddressMax,
+    descriptorReserve,
+    drainTimeoutMs,
+    sweepIntervalMs,
+    recentMax,
+    session: parseSessionOptions(user, 'server'),
+  };
+}
+
+/** @throws {SocketError} OPTION_INVALID */
+export function parseAddress(
+  at: string,
+  { host, port, path }: { host: unknown; port: number; path: unknown },
+): ListenAddress {
+  if (path !== undefined) {
+    if (typeof path === 'string' && path !== '') return { path };
+    throw new SocketError(
+      'OPTION_INVALID',
+      `${at}.path: expected the path of a Unix socket, got ${JSON.stringify(path)}`,
+    );
+  }
+  if (typeof host === 'string' && host !== '') return { host, port };
+  throw new SocketError('OPTION_INVALID', `${at}.host: expected an address or a name, got ${JSON.stringify(host)}`);
+}
+
+/** What a person can do about it. */
+function explain(code: string, message: string, address: ListenAddress): string {
+  const where = 'path' in address ? address.path : `${address.host}:${address.port}`;
+  switch (code) {
+    case 'EADDRINUSE':
+      return `${where} is in use by another process`;
+    case 'EADDRNOTAVAIL':
+      return `${where} is not an address of this machine`;
+    case 'EACCES':
+      return `no permission to listen on ${where}`;
+    case 'ENOTFOUND':
+      return `the name in ${where} is not known`;
+    default:
+      return `cannot listen on ${where}: ${message}`;
+  }
+}

@@ -1,0 +1,112 @@
+/** The commands of a protocol's own that one session waits for, each with its deadline. */
+import type { SchedulerLike, Subscription } from 'rxjs';
+import type { EventObject } from 'xstate';
+import type { CommandHandler, SessionInfo } from './protocol.js';
+
+export interface HandlerOutcome {
+  /** `undefined`: done, with nothing to say. */
+  answer(event: EventObject | undefined): void;
+  failed(error: unknown, type: string): void;
+  /** An answer came too late to matter. */
+  dropped(): void;
+}
+
+interface Pending {
+  readonly holds: boolean;
+  readonly abort: AbortController;
+  deadline: Subscription | undefined;
+}
+
+/** A command handler's answer did not come in time. */
+export class HandlerTimeoutError extends Error {
+  override readonly name = 'HandlerTimeoutError';
+}
+
+export class PendingHandlers {
+  readonly #pending = new Set<Pending>();
+  #holding = 0;
+
+  constructor(
+    readonly time: SchedulerLike,
+    readonly session: SessionInfo,
+    readonly outcome: HandlerOutcome,
+  ) {}
+
+  get size(): number {
+    return this.#pending.size;
+  }
+
+  /** Is one of them a handler that holds? */
+  get holds(): boolean {
+    return this.#holding > 0;
+  }
+
+  /** A synchronous answer, or throw, is dealt with before this returns. */
+  run(command: EventObject, handler: CommandHandler): void {
+    const abort = new AbortController();
+    let answer: unknown;
+    try {
+      answer = handler.run(command, this.session, abort.signal);
+    } catch (error) {
+      this.#fail(error, command, handler);
+      return;
+    }
+    if (!isPromiseLike(answer)) {
+      this.outcome.answer(answer as EventObject | undefined);
+      return;
+    }
+    const pending: Pending = { holds: handler.holds === true, abort, deadline: undefined };
+    this.#pending.add(pending);
+    if (pending.holds) this.#holding += 1;
+    pending.deadline = this.time.schedule(() => {
+      if (!this.#settle(pending)) return;
+      const late = new HandlerTimeoutError(`no answer to ${command.type} within ${handler.deadlineMs} ms`);
+      abort.abort(late);
+      this.#fail(late, command, handler);
+    }, handler.deadlineMs);
+    answer.then(
+      (event) => {
+        if (this.#settle(pending)) this.outcome.answer(event as EventObject | undefined);
+        else this.outcome.dropped();
+      },
+      (error: unknown) => {
+        // A rejection that our own abort has caused is no news.
+        if (this.#settle(pending)) this.#fail(error, command, handler);
+      },
+    );
+  }
+
+  /** The session has ended: nobody waits any more. */
+  abandon(): void {
+    for (const pending of [...this.#pending]) {
+      this.#settle(pending);
+      pending.abort.abort(new Error('the session has ended'));
+    }
+  }
+
+  #settle(pending: Pending): boolean {
+    if (!this.#pending.delete(pending)) return false;
+    pending.deadline?.unsubscribe();
+    if (pending.holds) this.#holding -= 1;
+    return true;
+  }
+
+  #fail(error: unknown, command: EventObject, handler: CommandHandler): void {
+    if (!handler.failure) {
+      this.outcome.failed(error, command.type);
+      return;
+    }
+    let event: EventObject;
+    try {
+      event = handler.failure(error, command) as EventObject;
+    } catch (second) {
+      this.outcome.failed(second, command.type);
+      return;
+    }
+    this.outcome.answer(event);
+  }
+}
+
+function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as PromiseLike<unknown>).then === 'function';
+}

@@ -1,0 +1,604 @@
+/**
+ * One connection at work: wires its two charts (the transport's and the protocol's) to its socket and its codec.
+ * It decides nothing: what a byte, a wait or a request leads to is said by the charts, and this carries it out.
+ *
+ * - A frame at a time: decode one, run its macrostep, carry out what it emits (which may change the codec, close, or hold), then
+ *   the next. So nothing that a peer pipelined is lost or handled by the wrong codec.
+ * - What is sent within one turn (one event from outside) leaves in one write: a write per frame costs ten times as much.
+ * - `LiveSession` has no closure, timer, Subject or Subscription of its own until somebody asks for one.
+ */
+import type { AnyMachineSnapshot, AnyStateMachine, EventObject } from 'xstate';
+import {
+  CLOSE_REASONS,
+  type CloseOption,
+  type Fact,
+  type FactType,
+  type SocketAddress,
+  type SocketEvent,
+} from '../../machines/events.js';
+import {
+  decodes,
+  sessionMachine,
+  waitsUntilDue,
+  type SessionCommand,
+  type SessionEvent,
+} from '../../machines/session.js';
+import { ByteQueue } from '../codec/byte-queue.js';
+import { PeerError, type Codec, type Message } from '../codec/codec.js';
+import type { ActorOwner, Engine, EngineActor } from '../engine/engine.js';
+import type { SocketLayer, SocketRecord } from '../socket/socket-layer.js';
+import type { TcpSocketStatistics } from '../socket/statistics.js';
+import type { TcpInfo } from '../socket/tcp-info.js';
+import type { WaitWheel } from '../time/wait-wheel.js';
+import { WaitEntry } from '../time/wait-wheel.js';
+import { PendingHandlers } from './command-handlers.js';
+import { messageOf, RuntimeError } from './errors.js';
+import type { ParsedSessionOptions } from './options.js';
+import { isMessageType, type AnyProtocol, type ProtocolCommand } from './protocol.js';
+import type { RegistryControl } from './registry.js';
+import type { Session, SessionRecord } from './session.js';
+import type { SchedulerLike } from 'rxjs';
+
+/** What a session needs of the server or client that it belongs to. */
+export interface SessionHost {
+  readonly engine: Engine;
+  readonly layer: SocketLayer;
+  readonly time: SchedulerLike;
+  readonly wheel: WaitWheel;
+  readonly protocol: AnyProtocol;
+  readonly facts: ReadonlySet<FactType>;
+  readonly options: ParsedSessionOptions;
+  readonly registry: RegistryControl;
+  report(error: RuntimeError): void;
+  tellShared(to: string, event: EventObject, session: string): boolean;
+  /** An answer of a handler came after its deadline or its session's end. */
+  countDroppedAnswer(): void;
+  /** The session is over and out of the registry. */
+  ended(session: LiveSession, record: SessionRecord): void;
+}
+
+const TRANSPORT: ActorOwner<LiveSession, SessionCommand> = {
+  carryOut: (session, command) => session.carryOutTransport(command),
+  failed: (session, error) => session.transportFailed(error),
+  done: (session) => session.finish(),
+};
+
+const PROTOCOL: ActorOwner<LiveSession, ProtocolCommand<Message, EventObject>> = {
+  carryOut: (session, command) => session.carryOutProtocol(command),
+  failed: (session, error) => session.fail(error, 'the protocol chart threw'),
+  done: (session) => session.close('graceful', 'protocol done'),
+};
+
+export class LiveSession extends WaitEntry implements Session {
+  key: string | undefined = undefined;
+  readonly peer: SocketAddress;
+  readonly statistics: TcpSocketStatistics;
+  readonly startedAtMs: number;
+
+  readonly #host: SessionHost;
+  readonly #socket: SocketRecord;
+  readonly #transport: EngineActor<typeof sessionMachine>;
+  readonly #protocol: EngineActor<AnyStateMachine>;
+  /** The user's input factory threw; the session ends as soon as it has begun. */
+  #inputFailure: { error: unknown } | undefined;
+  #codec: Codec;
+  readonly #input = new ByteQueue();
+  #output: Uint8Array[] = [];
+  #outputBytes = 0;
+  /** Turns that are under way, one inside the other: the outermost writes what they sent. */
+  #depth = 0;
+  #isOver = false;
+  #decoding = false;
+  /** The codec was told that no more bytes come. */
+  #inputEnded = false;
+  /** When the first of the waits that are being counted began. */
+  #waitsSinceMs: number;
+  #groups: Set<string> | undefined;
+  #handlers: PendingHandlers | undefined;
+  #unwatch: (() => void)[] | undefined;
+
+  constructor(
+    host: SessionHost,
+    readonly id: string,
+    socket: SocketRecord,
+    peer: SocketAddress,
+  ) {
+    super();
+    this.#host = host;
+    this.#socket = socket;
+    this.peer = peer;
+    this.statistics = socket.statistics;
+    this.startedAtMs = this.#waitsSinceMs = host.time.now();
+    const { protocol, options } = host;
+    this.#codec = (protocol.codecs[protocol.initialCodec] as () => Codec)();
+    this.#transport = host.engine.createActor(
+      sessionMachine,
+      {
+        waitTimeoutCountMax: options.waitTimeoutCountMax,
+        closeTimeoutMs: options.closeTimeoutMs,
+        sendTimeoutMs: options.sendTimeoutMs,
+        frameTimeoutMs: options.frameTimeoutMs,
+        discardedBytesMax: options.discardedBytesMax,
+        facts: protocol.facts ?? [],
+      },
+      this,
+      TRANSPORT,
+    );
+    this.#protocol = this.#createProtocol();
+  }
+
+  /** Starts both charts. The transport's first, so that what the protocol's does on entry finds it. */
+  start(): void {
+    this.#turn(() => {
+      this.#transport.start();
+      if (this.#inputFailure) this.fail(this.#inputFailure.error, 'the input of the protocol chart could not be made');
+      else this.#protocol.start();
+      this.#lookAtHold();
+    });
+    this.#host.wheel.add(this);
+  }
+
+  get local(): SocketAddress | undefined {
+    return this.#socket.local;
+  }
+
+  get socket(): SocketRecord {
+    return this.#socket;
+  }
+
+  get transportState(): AnyMachineSnapshot['value'] {
+    return this.#transport.snapshot.value;
+  }
+
+  get transportSnapshot(): AnyMachineSnapshot {
+    return this.#transport.snapshot;
+  }
+
+  get protocolSnapshot(): AnyMachineSnapshot {
+    return this.#protocol.snapshot as AnyMachineSnapshot;
+  }
+
+  get groups(): readonly string[] {
+    return [...(this.#groups ?? [])];
+  }
+
+  tcpInfo(): TcpInfo | undefined {
+    return this.#host.layer.tcpInfo(this.#socket);
+  }
+
+  /** An event of our socket. */
+  receive(event: SocketEvent): void {
+    if (event.type === 'READ') this.#waitsSinceMs = this.#host.time.now();
+    this.#turn(() => {
+      if (event.type === 'WRITE') this.#lookAtOutput();
+      else this.#transport.send(event);
+    });
+  }
+
+  send(message: Message): boolean {
+    if (!this.#transport.snapshot.hasTag('sending')) return false;
+    this.#turn(() => this.#encode(message));
+    return this.#transport.snapshot.hasTag('sending');
+  }
+
+  dispatch(event: EventObject): void {
+    this.#turn(() => this.#tellProtocol(event));
+  }
+
+  close(option: CloseOption, reason = 'protocol asked'): void {
+    if (option === 'force') this.#dropOutput();
+    this.#turn(() => this.#tellLast({ type: 'STOP', option, reason }));
+  }
+
+  drain(): void {
+    this.#turn(() => this.#tellLast({ type: 'DRAIN' }));
+  }
+
+  // The waits (called by the wheel)
+
+  override dueMs(): number {
+    const snapshot = this.#transport.snapshot;
+    const waits = waitsUntilDue(snapshot);
+    if (waits === Infinity) return Infinity;
+    return this.#waitsSinceMs + (snapshot.context.waitTimeoutCount + waits) * this.#host.options.waitTimeoutMs;
+  }
+
+  override judge(atMs: number): void {
+    const { context } = this.#transport.snapshot;
+    const ended = Math.floor((atMs - this.#waitsSinceMs) / this.#host.options.waitTimeoutMs) - context.waitTimeoutCount;
+    // At least those that were due: a division may fall short of the product that it undoes.
+    const waits = Math.max(ended, waitsUntilDue(this.#transport.snapshot));
+    this.statistics.receiveRetries += waits;
+    this.#turn(() => this.#tellTransport({ type: 'WAIT_TIMEOUT', waits }));
+    if (!this.#isOver) this.#host.wheel.add(this);
+  }
+
+  // Commands of the transport's chart
+
+  carryOutTransport(command: SessionCommand): void {
+    switch (command.type) {
+      case 'DECODE':
+        if (command.bytes) this.#input.push(command.bytes);
+        this.#decode();
+        return;
+      case 'DECODE_END':
+        this.#decode();
+        this.#endInput();
+        return;
+      case 'FACT':
+        if (this.#host.facts.has(command.fact.type)) this.#tellProtocol(command.fact satisfies Fact);
+        return;
+      case 'MEASURE':
+        this.#transport.send({ type: 'MEASURED', bytesSent: this.statistics.bytesSent });
+        return;
+      default:
+        this.#host.layer.carryOut(this.#socket, command);
+    }
+  }
+
+  transportFailed(error: unknown): void {
+    // Our own chart threw: nothing can be trusted to close this socket, so it is given up as a whole.
+    this.#host.report(
+      new RuntimeError('INTERNAL', `the session chart threw: ${messageOf(error)}`, this.id, { cause: error }),
+    );
+    this.#host.layer.carryOut(this.#socket, { type: 'SEND_RST' });
+    this.finish('protocol failed');
+  }
+
+  // Commands of the protocol's chart
+
+  carryOutProtocol(command: ProtocolCommand<Message, EventObject>): void {
+    if (this.#isOver) return;
+    try {
+      this.#carryOutProtocol(command as ProtocolCommand<Message>);
+    } catch (error) {
+      this.fail(error, `the command ${command.type} failed`);
+    }
+  }
+
+  #carryOutProtocol(command: ProtocolCommand<Message>): void {
+    const { protocol, registry } = this.#host;
+    switch (command.type) {
+      case 'SEND':
+        this.#encode(command.message);
+        return;
+      case 'CLOSE':
+        this.close(checkOption(command.option), this.#checkReason(command.reason));
+        return;
+      case 'END':
+        this.#tellLast({ type: 'END' });
+        return;
+      case 'JOIN':
+        registry.join(this, command.group);
+        (this.#groups ??= new Set()).add(command.group);
+        return;
+      case 'LEAVE':
+        registry.leave(this, command.group);
+        this.#groups?.delete(command.group);
+        return;
+      case 'BROADCAST':
+        registry.registry.broadcast(command.message, {
+          ...(command.group !== undefined && { group: command.group }),
+          ...(command.except !== undefined && { except: command.except }),
+        });
+        return;
+      case 'TELL':
+        if (!this.#host.tellShared(command.to, command.event, this.id)) {
+          throw new TypeError(`TELL: the protocol ${protocol.name} has no shared actor ${JSON.stringify(command.to)}`);
+        }
+        return;
+      case 'USE_CODEC': {
+        const factory = (protocol.codecs as Record<string, () => Codec>)[command.name];
+        if (!factory)
+          throw new TypeError(`USE_CODEC: the protocol ${protocol.name} has no codec ${JSON.stringify(command.name)}`);
+        this.#codec = factory();
+        return;
+      }
+      case 'SET_WAITS':
+        if (!Number.isSafeInteger(command.count) || command.count < 0) {
+          throw new TypeError(`SET_WAITS: expected a count of 0 or more, got ${String(command.count)}`);
+        }
+        this.#tellTransport({ type: 'SET_WAITS', count: command.count });
+        return;
+      case 'SET_KEY': {
+        const taken = !registry.setKey(this, command.key);
+        if (!taken) this.key = command.key;
+        this.#tellProtocol({ type: taken ? 'KEY_TAKEN' : 'KEY_SET', key: command.key } as EventObject);
+        return;
+      }
+      default:
+        this.#handle(command as EventObject);
+    }
+  }
+
+  /** Ends the session for a fault of the protocol's own code. */
+  fail(error: unknown, what: string): void {
+    if (this.#isOver) return;
+    this.#host.report(new RuntimeError('PROTOCOL_FAILED', `${what}: ${messageOf(error)}`, this.id, { cause: error }));
+    this.close('graceful', 'protocol failed');
+  }
+
+  /** The transport's chart is in its final state: lets go of everything. */
+  finish(because?: string): void {
+    if (this.#isOver) return;
+    const { layer, wheel, registry, time } = this.#host;
+    const { context } = this.#transport.snapshot;
+    const protocolState = this.protocolSnapshot.value;
+    this.#isOver = true;
+    this.watchStates(undefined);
+    wheel.remove(this);
+    this.#handlers?.abandon();
+    this.#handlers = undefined;
+    this.#protocol.stop();
+    this.#transport.stop();
+    this.#input.clear();
+    this.#dropOutput();
+    const record: SessionRecord = {
+      id: this.id,
+      key: this.key,
+      peer: this.peer,
+      protocolState,
+      reason: because ?? context.reason ?? 'socket error',
+      option: context.option ?? (context.closedBy === 'rst' ? 'force' : 'graceful'),
+      closedBy: context.closedBy ?? 'rst',
+      startedAtMs: this.startedAtMs,
+      endedAtMs: time.now(),
+      statistics: this.statistics,
+    };
+    // A socket that is not closed yet is left to the sweeper, which forces it.
+    if (this.#socket.closed) layer.release(this.#socket);
+    else this.#socket.markedDeleted = true;
+    registry.remove(this, record);
+    this.#host.ended(this, record);
+  }
+
+  /** Looks at each change of state while somebody watches the registry; `undefined` ends it. */
+  watchStates(changed: (() => void) | undefined): void {
+    for (const unwatch of this.#unwatch ?? []) unwatch();
+    this.#unwatch = undefined;
+    if (!changed || this.#isOver) return;
+    const values = new Map<unknown, unknown>();
+    const look = (actor: unknown) => (snapshot: { value: unknown }) => {
+      if (values.get(actor) === snapshot.value) return;
+      values.set(actor, snapshot.value);
+      changed();
+    };
+    this.#unwatch = [this.#transport, this.#protocol].map((actor) => actor.watch(look(actor)));
+  }
+
+  #createProtocol(): EngineActor<AnyStateMachine> {
+    const { protocol, engine } = this.#host;
+    let input: unknown;
+    try {
+      input = protocol.input?.(this);
+    } catch (error) {
+      this.#inputFailure = { error };
+    }
+    return engine.createActor(protocol.machine as AnyStateMachine, input, this, PROTOCOL);
+  }
+
+  /** One turn: whatever it leads to is done when this returns, and what was sent is written. */
+  #turn(work: () => void): void {
+    this.#depth += 1;
+    try {
+      work();
+      if (this.#depth === 1) this.#flush();
+    } catch (error) {
+      // Nothing above may throw: what it is, is our bug, and this session's end alone.
+      this.#host.report(
+        new RuntimeError('INTERNAL', `the session failed: ${messageOf(error)}`, this.id, { cause: error }),
+      );
+      this.#transport.send({ type: 'STOP', option: 'force', reason: 'protocol failed' });
+    } finally {
+      this.#depth -= 1;
+    }
+  }
+
+  /** An event after which nothing more may be sent: what was sent before it goes first. */
+  #tellLast(event: SessionEvent): void {
+    this.#flush();
+    this.#transport.send(event);
+  }
+
+  #tellTransport(event: SessionEvent): void {
+    this.#transport.send(event);
+    this.#lookAtWaits(event.type);
+  }
+
+  /** Waits that stood still, or were set anew, begin now. */
+  #lookAtWaits(type: SessionEvent['type']): void {
+    if (this.#isOver || (type !== 'FLOWING' && type !== 'RELEASED' && type !== 'INPUT_LOW' && type !== 'SET_WAITS'))
+      return;
+    this.#waitsSinceMs = this.#host.time.now();
+    this.#host.wheel.update(this);
+  }
+
+  #tellProtocol(event: EventObject): void {
+    if (this.#isOver) return;
+    this.#protocol.send(event as never);
+    this.#lookAtHold();
+  }
+
+  /** A state that is tagged `hold`, or a handler that holds, stops the decoding; the transport's chart knows by HELD and RELEASED. */
+  #lookAtHold(): void {
+    if (this.#isOver) return;
+    const holds =
+      this.#handlers?.holds === true || (this.#host.protocol.canHold && this.protocolSnapshot.hasTag('hold'));
+    if (holds === this.#transport.snapshot.context.held) return;
+    this.#tellTransport({ type: holds ? 'HELD' : 'RELEASED' });
+  }
+
+  // Input
+
+  #decode(): void {
+    if (this.#decoding) return; // a command of the frame that is being handled: the loop below goes on by itself
+    this.#decoding = true;
+    const input = this.#input;
+    let decoded = 0;
+    let starved = false;
+    try {
+      while (!this.#isOver && decodes(this.#transport.snapshot)) {
+        const message = this.#codec.decode(input);
+        if (message === undefined) {
+          starved = true;
+          break;
+        }
+        decoded += 1;
+        this.#tellProtocol(checkMessage(message));
+        if (this.#outputBytes > this.#host.options.highWaterMarkBytes) this.#flush();
+      }
+    } catch (error) {
+      this.#failInput(error);
+    } finally {
+      this.#decoding = false;
+    }
+    if (this.#isOver) return;
+    input.settle();
+    this.#lookAtInput(decoded, starved);
+  }
+
+  #lookAtInput(decoded: number, starved: boolean): void {
+    const { highWaterMarkBytes, lowWaterMarkBytes, heldBytesMax } = this.#host.options;
+    const { inputFull, framePending } = this.#transport.snapshot.context;
+    const bytes = this.#input.byteLength;
+    if (bytes > heldBytesMax) this.#tellTransport({ type: 'STOP', option: 'force', reason: 'limit' });
+    else if (!starved && !inputFull && bytes > highWaterMarkBytes) this.#tellTransport({ type: 'INPUT_FULL' });
+    else if (inputFull && (starved || bytes <= lowWaterMarkBytes)) this.#tellTransport({ type: 'INPUT_LOW' });
+    if (!starved) return;
+    if (bytes > 0 && (decoded > 0 || !framePending)) this.#tellTransport({ type: 'FRAME_STARTED' });
+    else if (bytes === 0 && framePending) this.#tellTransport({ type: 'FRAME_ENDED' });
+  }
+
+  /** After the peer's FIN: the codec is told once, and when everything is answered so is the chart. */
+  #endInput(): void {
+    if (this.#isOver || this.#decoding || !decodes(this.#transport.snapshot)) return;
+    if (!this.#inputEnded) {
+      this.#inputEnded = true;
+      try {
+        const last = this.#codec.end(this.#input);
+        if (last !== undefined) this.#tellProtocol(checkMessage(last));
+      } catch (error) {
+        this.#failInput(error);
+        return;
+      }
+    }
+    if (this.#isOver || (this.#handlers?.size ?? 0) > 0 || this.#transport.snapshot.context.held) return;
+    this.#tellLast({ type: 'INPUT_DONE' });
+  }
+
+  #failInput(error: unknown): void {
+    if (!(error instanceof PeerError)) {
+      this.fail(error, 'the codec failed to decode');
+      return;
+    }
+    this.#host.report(new RuntimeError('PEER_FAILED', `${error.code}: ${error.message}`, this.id, { cause: error }));
+    this.close('graceful', error.code === 'FRAME_TRUNCATED' ? 'truncated frame' : 'bad frame');
+  }
+
+  // Output
+
+  #encode(message: Message): void {
+    let bytes: Uint8Array;
+    try {
+      bytes = this.#codec.encode(message);
+      if (!(bytes instanceof Uint8Array))
+        throw new TypeError(`encode returned ${typeof bytes} instead of a Uint8Array`);
+    } catch (error) {
+      this.fail(error, `the message ${String(message?.type)} could not be encoded`);
+      return;
+    }
+    this.#output.push(bytes);
+    this.#outputBytes += bytes.byteLength;
+    // Sent all at once by a chart that is not the peer's doing: kept within the cap as well.
+    if (this.#outputBytes > this.#host.options.heldBytesMax) this.#flush();
+  }
+
+  #flush(): void {
+    if (this.#output.length === 0) return;
+    const { heldBytesMax, highWaterMarkBytes } = this.#host.options;
+    const { layer } = this.#host;
+    if (!this.#transport.snapshot.hasTag('sending')) {
+      this.#dropOutput();
+      return;
+    }
+    if (layer.queuedBytes(this.#socket) + this.#outputBytes > heldBytesMax) {
+      this.close('force', 'slow reader');
+      return;
+    }
+    const bytes = this.#output.length === 1 ? this.#output[0]! : joined(this.#output, this.#outputBytes);
+    this.#output = [];
+    this.#outputBytes = 0;
+    this.#transport.send({ type: 'SEND', bytes });
+    if (!this.#transport.snapshot.context.outputFull && layer.queuedBytes(this.#socket) > highWaterMarkBytes) {
+      this.#transport.send({ type: 'CONGESTED' });
+    }
+  }
+
+  #lookAtOutput(): void {
+    const { outputFull } = this.#transport.snapshot.context;
+    if (!outputFull || this.#host.layer.queuedBytes(this.#socket) > this.#host.options.lowWaterMarkBytes) return;
+    this.#tellTransport({ type: 'FLOWING' });
+  }
+
+  #dropOutput(): void {
+    this.statistics.bytesDropped += this.#outputBytes;
+    this.#output = [];
+    this.#outputBytes = 0;
+  }
+
+  // The protocol's own commands
+
+  #handle(command: EventObject): void {
+    const handler = this.#host.protocol.handlers?.[command.type];
+    if (!handler) {
+      throw new TypeError(`the protocol ${this.#host.protocol.name} has no handler for it`);
+    }
+    this.#handlers ??= new PendingHandlers(this.#host.time, this, {
+      answer: (event) =>
+        this.#turn(() => {
+          if (event !== undefined) this.#tellProtocol(event);
+          else this.#lookAtHold();
+          // The last answer that a half-closed peer waits for may just have been given.
+          if (this.#inputEnded) this.#endInput();
+        }),
+      failed: (error, type) => this.fail(error, `the handler of ${type} failed`),
+      dropped: () => this.#host.countDroppedAnswer(),
+    });
+    this.#handlers.run(command, handler);
+    this.#lookAtHold();
+  }
+
+  #checkReason(reason: string | undefined): string {
+    if (reason === undefined) return 'protocol asked';
+    const { name, reasons = [] } = this.#host.protocol;
+    if ((CLOSE_REASONS as readonly string[]).includes(reason) || reasons.includes(reason)) return reason;
+    throw new TypeError(`CLOSE: ${JSON.stringify(reason)} is not in the reasons of the protocol ${name}`);
+  }
+}
+
+function checkOption(option: unknown): CloseOption {
+  if (option === 'graceful' || option === 'force') return option;
+  throw new TypeError(`CLOSE: expected the option 'graceful' or 'force', got ${String(option)}`);
+}
+
+/** A codec may be a user's: what it returns becomes an event, so it has to be one, and none of XState's own. */
+function checkMessage(message: Message): Message {
+  if (typeof message === 'object' && message !== null && isMessageType(message.type)) return message;
+  throw new TypeError(`decode returned ${describe(message)} instead of a message with a type of its own`);
+}
+
+function describe(value: unknown): string {
+  if (value instanceof Promise) return 'a promise';
+  if (typeof value !== 'object' || value === null) return String(value);
+  return `an object whose type is ${JSON.stringify((value as Message).type)}`;
+}
+
+function joined(pieces: readonly Uint8Array[], byteLength: number): Uint8Array {
+  const bytes = new Uint8Array(byteLength);
+  let offset = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, offset);
+    offset += piece.byteLength;
+  }
+  return bytes;
+}

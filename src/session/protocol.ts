@@ -1,0 +1,332 @@
+/**
+ * A protocol: codecs, a statechart, and what the chart's own commands do. Types flow from the codecs to the chart's
+ * events and to what it may SEND; what types cannot say is checked once, here, with an error that names it.
+ */
+import {
+  StateMachine,
+  type AnyStateMachine,
+  type EmittedFrom,
+  type EventFromLogic,
+  type EventObject,
+  type InputFrom,
+} from 'xstate';
+import { CLOSE_REASONS, type CloseOption, type FactType, type SocketAddress } from '../../machines/events.js';
+import type { Codec, Message, MessageIn, MessageOut } from '../codec/codec.js';
+import { checkInteger, refuseUnknown } from '../socket/check.js';
+import { SocketError } from '../socket/socket-layer.js';
+import type { TcpSocketStatistics } from '../socket/statistics.js';
+import type { TcpInfo } from '../socket/tcp-info.js';
+import type { SessionOptions } from './options.js';
+
+/** What a protocol chart may `emit`. `Out`: the messages it sends; `Own`: its own commands, each with a handler; `Reason`: its own reasons. */
+export type ProtocolCommand<
+  Out extends Message = Message,
+  Own extends EventObject = never,
+  Reason extends string = never,
+> =
+  | { readonly type: 'SEND'; readonly message: Out }
+  /** Ends the session. `reason`: one of the built-in ones or of the protocol's `reasons`; default `protocol asked`. */
+  | { readonly type: 'CLOSE'; readonly option: CloseOption; readonly reason?: ProtocolReason | Reason }
+  /** Flush, our FIN, and go on reading. */
+  | { readonly type: 'END' }
+  | { readonly type: 'JOIN' | 'LEAVE'; readonly group: string }
+  /** To every session of the group, or of the server; `except`: ids that are left out. */
+  | {
+      readonly type: 'BROADCAST';
+      readonly group?: string;
+      readonly message: Out;
+      readonly except?: string | readonly string[];
+    }
+  /** An event for a shared actor, which gets it with `session` (our id) added. */
+  | { readonly type: 'TELL'; readonly to: string; readonly event: EventObject }
+  /** The next frame is decoded by this codec; bytes that were not taken go to it, once. */
+  | { readonly type: 'USE_CODEC'; readonly name: string }
+  /** Waits in a row that end the session from now on; 0: none. */
+  | { readonly type: 'SET_WAITS'; readonly count: number }
+  /** Makes the session findable by `sessions.byKey`. Answered by KEY_SET or, if another session has it, KEY_TAKEN. */
+  | { readonly type: 'SET_KEY'; readonly key: string }
+  | Own;
+
+/** Reasons that a protocol chart may give without listing them. */
+export type ProtocolReason =
+  'protocol asked' | 'too many errors' | 'slow reader' | 'limit' | 'peer closed' | 'draining';
+
+const BUILT_IN_COMMANDS = [
+  'SEND',
+  'CLOSE',
+  'END',
+  'JOIN',
+  'LEAVE',
+  'BROADCAST',
+  'TELL',
+  'USE_CODEC',
+  'SET_WAITS',
+  'SET_KEY',
+] as const;
+type BuiltInCommand = (typeof BUILT_IN_COMMANDS)[number];
+
+/** Events that the runtime itself sends to a protocol chart: no message may be named like one. */
+const RESERVED_EVENTS: readonly string[] = [
+  'PEER_END',
+  'CONGESTED',
+  'FLOWING',
+  'DRAIN',
+  'WAIT_TIMEOUT',
+  'KEY_SET',
+  'KEY_TAKEN',
+  'SESSION_CLOSED',
+];
+
+const FACTS: readonly FactType[] = ['PEER_END', 'CONGESTED', 'FLOWING', 'DRAIN', 'WAIT_TIMEOUT'];
+
+/** What a chart's input, a handler and a reader of the registry see of a session. */
+export interface SessionInfo {
+  readonly id: string;
+  /** Set by SET_KEY; unique among live sessions. */
+  readonly key: string | undefined;
+  readonly peer: SocketAddress;
+  readonly local: SocketAddress | undefined;
+  readonly statistics: TcpSocketStatistics;
+  /** What the kernel says of the connection now; `undefined` where it does not tell. */
+  tcpInfo(): TcpInfo | undefined;
+}
+
+/** Carries out one of the protocol's own commands. */
+export interface CommandHandler<TCommand = any, TEvent = any> {
+  /**
+   * @returns the event that answers, or a promise of it; `undefined` answers nothing.
+   * `signal` is aborted at the deadline and when the session ends; what comes after that is dropped and counted.
+   */
+  run(
+    command: TCommand,
+    session: SessionInfo,
+    signal: AbortSignal,
+  ): TEvent | undefined | void | Promise<TEvent | undefined | void>;
+  /** Longest time for an answer, in ms, above 0. Then `failure` answers, or the session ends with `protocol failed`. */
+  readonly deadlineMs: number;
+  /** While it is pending no further frame is decoded. Default false. */
+  readonly holds?: boolean;
+  /** The event that stands for a rejection, a throw or a missed deadline. Without it they end the session with `protocol failed`. */
+  failure?(error: unknown, command: TCommand): TEvent;
+}
+
+/** An actor that a server's sessions share: made at `start`, it receives TELLs and SESSION_CLOSED, and emits DISPATCH and BROADCAST. */
+export interface SharedDefinition<TMachine extends AnyStateMachine = AnyStateMachine> {
+  readonly machine: TMachine;
+  readonly input?: () => InputFrom<TMachine>;
+}
+
+/** What a shared chart may `emit`. */
+export type SharedCommand<Out extends Message = Message> =
+  | { readonly type: 'DISPATCH'; readonly session: string; readonly event: EventObject }
+  | {
+      readonly type: 'BROADCAST';
+      readonly group?: string;
+      readonly message: Out;
+      readonly except?: string | readonly string[];
+    };
+
+export type CodecFactories = Readonly<Record<string, () => Codec<any, any>>>;
+
+type OwnCommand<TMachine extends AnyStateMachine> = Exclude<EmittedFrom<TMachine>, { type: BuiltInCommand }>;
+
+/** A handler for each command of its own that the chart declares in `types.emitted`; none if it declares none. */
+type HandlersFor<TMachine extends AnyStateMachine> = string extends EmittedFrom<TMachine>['type']
+  ? Readonly<Record<string, CommandHandler>>
+  : {
+      readonly [T in OwnCommand<TMachine>['type']]: CommandHandler<
+        Extract<OwnCommand<TMachine>, { type: T }>,
+        EventFromLogic<TMachine>
+      >;
+    };
+
+export interface ProtocolDefinition<TCodecs extends CodecFactories, TMachine extends AnyStateMachine> {
+  /** Shown to people: `echo`, `media-control`. */
+  readonly name: string;
+  /** Called once per session and swap. */
+  readonly codecs: TCodecs;
+  readonly initialCodec: keyof TCodecs & string;
+  /** Its events are the decoded messages; its only output is what it emits (`ProtocolCommand`). Tag `hold`: decode no further frame. */
+  readonly machine: TMachine;
+  readonly input?: (session: SessionInfo) => InputFrom<TMachine>;
+  readonly handlers?: HandlersFor<TMachine>;
+  readonly shared?: Readonly<Record<string, SharedDefinition<any>>>;
+  /** Transport facts that the chart wants as events. With PEER_END it decides itself when a half-closed session ends. */
+  readonly facts?: readonly FactType[];
+  /** Close reasons of its own. */
+  readonly reasons?: readonly string[];
+  /** Messages, by type, that guards of the chart need to be tested with. */
+  readonly samples?: Readonly<Record<string, readonly unknown[]>>;
+  /** Defaults for servers and clients of this protocol. */
+  readonly options?: SessionOptions & {
+    /** Longest chain of `always` and `raise` in one macrostep; then the session ends. Default 1 000. */
+    readonly maxIterations?: number;
+  };
+}
+
+/** Turns into an error message where the chart does not know a message that a codec decodes, or sends one that none encodes. */
+type Fits<TCodecs extends CodecFactories, TMachine extends AnyStateMachine> = [
+  MessageIn<TCodecs[keyof TCodecs]>,
+] extends [EventFromLogic<TMachine>]
+  ? [Extract<EmittedFrom<TMachine>, { type: 'SEND' }>] extends [{ type: 'SEND'; message: infer M }]
+    ? [M] extends [MessageOut<TCodecs[keyof TCodecs]>]
+      ? unknown
+      : {
+          machine: {
+            'the chart sends a message that no codec encodes': Exclude<M, MessageOut<TCodecs[keyof TCodecs]>>;
+          };
+        }
+    : unknown
+  : {
+      machine: {
+        'a codec decodes a message that the chart does not declare': Exclude<
+          MessageIn<TCodecs[keyof TCodecs]>,
+          EventFromLogic<TMachine>
+        >;
+      };
+    };
+
+/** A checked protocol, ready for servers and clients. Made by `defineProtocol` alone. */
+export interface Protocol<
+  TCodecs extends CodecFactories = CodecFactories,
+  TMachine extends AnyStateMachine = AnyStateMachine,
+> extends ProtocolDefinition<TCodecs, TMachine> {
+  readonly [PROTOCOL]: true;
+  /** The chart has states that are tagged `hold`. */
+  readonly canHold: boolean;
+}
+
+export type AnyProtocol = Protocol<any, any>;
+
+const PROTOCOL = Symbol.for('wirechart.protocol');
+
+/**
+ * Checks a protocol and makes it ready for use.
+ * @throws {SocketError} OPTION_INVALID with the part at fault and what was expected.
+ */
+export function defineProtocol<const TCodecs extends CodecFactories, TMachine extends AnyStateMachine>(
+  definition: ProtocolDefinition<TCodecs, TMachine> & Fits<TCodecs, TMachine>,
+): Protocol<TCodecs, TMachine> {
+  refuseUnknown('protocol', definition, [
+    'name', 'codecs', 'initialCodec', 'machine', 'input', 'handlers', 'shared', 'facts', 'reasons', 'samples', 'options',
+  ]); // prettier-ignore
+  const {
+    name,
+    codecs,
+    initialCodec,
+    machine,
+    handlers = {},
+    facts = [],
+    reasons = [],
+    shared = {},
+  } = definition as ProtocolDefinition<TCodecs, TMachine>;
+  if (typeof name !== 'string' || name === '') throw invalid('name', name, 'a non-empty string');
+  if (typeof codecs !== 'object' || codecs === null || Object.keys(codecs).length === 0) {
+    throw invalid('codecs', codecs, 'at least one codec factory, by name');
+  }
+  for (const [codecName, factory] of Object.entries(codecs)) checkCodec(codecName, factory);
+  if (!(initialCodec in codecs))
+    throw invalid('initialCodec', initialCodec, `one of ${Object.keys(codecs).join(', ')}`);
+  checkMachine('machine', machine);
+  for (const fact of facts) if (!FACTS.includes(fact)) throw invalid('facts', fact, `some of ${FACTS.join(', ')}`);
+  for (const reason of reasons) {
+    if (typeof reason !== 'string' || reason === '' || (CLOSE_REASONS as readonly string[]).includes(reason)) {
+      throw invalid('reasons', reason, 'a non-empty string that is not built in');
+    }
+  }
+  for (const [type, handler] of Object.entries(handlers as Record<string, CommandHandler>)) checkHandler(type, handler);
+  for (const [key, actor] of Object.entries(shared)) checkMachine(`shared.${key}.machine`, actor?.machine);
+  const maxIterations = definition.options?.maxIterations ?? 1_000;
+  checkInteger('protocol.options.maxIterations', maxIterations, { min: 1, max: 1_000_000 });
+  return Object.freeze({
+    ...(definition as ProtocolDefinition<TCodecs, TMachine>),
+    machine: limited(machine, maxIterations),
+    shared: Object.fromEntries(
+      Object.entries(shared).map(([key, actor]) => [
+        key,
+        { ...actor, machine: limited(actor.machine as AnyStateMachine, maxIterations) },
+      ]),
+    ),
+    canHold: hasHold(machine.root),
+    [PROTOCOL]: true as const,
+  });
+}
+
+/** Was this made by `defineProtocol`? Also true for one made by another copy of this package. */
+export function isProtocol(value: unknown): value is AnyProtocol {
+  return typeof value === 'object' && value !== null && PROTOCOL in value;
+}
+
+function checkCodec(name: string, factory: unknown): void {
+  if (typeof factory !== 'function') throw invalid(`codecs.${name}`, factory, 'a function that makes a codec');
+  const codec = (factory as () => Codec)();
+  for (const method of ['encode', 'decode', 'end'] as const) {
+    if (typeof codec?.[method] !== 'function')
+      throw invalid(`codecs.${name}`, codec, `a codec with a method \`${method}\``);
+  }
+  if (!Array.isArray(codec.messages))
+    throw invalid(`codecs.${name}.messages`, codec.messages, 'an array of message descriptions');
+  for (const { type, direction } of codec.messages) {
+    if (direction === 'out') continue;
+    if (!isMessageType(type))
+      throw invalid(
+        `codecs.${name}.messages`,
+        type,
+        'a type that is not `*` and does not start with `xstate.` or `done.`',
+      );
+    if (RESERVED_EVENTS.includes(type))
+      throw invalid(
+        `codecs.${name}.messages`,
+        type,
+        `a type other than ${RESERVED_EVENTS.join(', ')}, which the runtime sends`,
+      );
+  }
+}
+
+/** May this be the type of a decoded message? Types that mean something to XState itself never come from the wire. */
+export function isMessageType(type: unknown): type is string {
+  return (
+    typeof type === 'string' &&
+    type !== '' &&
+    !type.includes('*') &&
+    !type.startsWith('xstate.') &&
+    !type.startsWith('done.')
+  );
+}
+
+function checkMachine(path: string, machine: unknown): void {
+  if (!(machine instanceof Object && 'config' in machine && 'implementations' in machine && 'root' in machine)) {
+    throw invalid(path, machine, 'a machine made by setup().createMachine() of xstate 5');
+  }
+}
+
+function checkHandler(type: string, handler: CommandHandler): void {
+  const path = `protocol.handlers.${type}`;
+  if ((BUILT_IN_COMMANDS as readonly string[]).includes(type))
+    throw invalid(`handlers.${type}`, type, 'a command of the protocol, not a built-in one');
+  if (typeof handler?.run !== 'function')
+    throw invalid(`handlers.${type}`, handler, 'an object with `run` and `deadlineMs`');
+  refuseUnknown(path, handler, ['run', 'deadlineMs', 'holds', 'failure']);
+  checkInteger(`${path}.deadlineMs`, handler.deadlineMs, { min: 1, max: 2 ** 31 - 1 });
+}
+
+/** XState reads the bound of endless `always` and `raise` loops from the config: a copy, so that the user's machine stays as it is. */
+function limited<TMachine extends AnyStateMachine>(machine: TMachine, maxIterations: number): TMachine {
+  const config = { ...machine.config, options: { ...(machine.config as { options?: object }).options, maxIterations } };
+  return new StateMachine(config, machine.implementations) as unknown as TMachine;
+}
+
+function hasHold(node: AnyStateMachine['root']): boolean {
+  return node.tags.includes('hold') || Object.values(node.states).some(hasHold);
+}
+
+function invalid(part: string, value: unknown, expected: string): SocketError {
+  return new SocketError('OPTION_INVALID', `protocol.${part}: expected ${expected}, got ${describe(value)}`);
+}
+
+function describe(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'function') return 'a function';
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';
+  return String(value);
+}

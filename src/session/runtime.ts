@@ -1,0 +1,258 @@
+/**
+ * What a server and a client have in common: one clock, one engine, one wheel of waits, one registry, the way from
+ * the layer's stream to the sessions, and the place where errors go. The composition roots (`server.ts`, `client.ts`) add
+ * the chart that owns it.
+ */
+import { Subject, type SchedulerLike, type Subscription } from 'rxjs';
+import type { EventObject } from 'xstate';
+import type { FactType, SocketAddress, SocketEvent } from '../../machines/events.js';
+import { createEngine, type Engine } from '../engine/engine.js';
+import type { SocketLayer, SocketRecord, SocketSignal } from '../socket/socket-layer.js';
+import { WaitWheel } from '../time/wait-wheel.js';
+import { messageOf, RuntimeError } from './errors.js';
+import type { ParsedSessionOptions } from './options.js';
+import type { AnyProtocol } from './protocol.js';
+import { PublicStream } from './public-stream.js';
+import { SessionRegistry, type RegistryControl } from './registry.js';
+import { LiveSession, type SessionHost } from './live-session.js';
+import type { Session, SessionRecord } from './session.js';
+import { SharedActors } from './shared-actors.js';
+
+/** One event of one socket, with the session that it belongs to, if any. */
+export interface ServerEvent {
+  readonly session: Session | undefined;
+  readonly socket: SocketRecord;
+  readonly event: SocketEvent;
+}
+
+/** The chart's side of a runtime. */
+export interface RuntimeOwner {
+  /** An event of a socket that is the owner's own (claimed for it). */
+  receive(socket: SocketRecord, event: SocketEvent): void;
+  sessionEnded(session: Session, record: SessionRecord): void;
+  /** A shared actor failed too often. */
+  giveUp(): void;
+}
+
+export interface RuntimeParts {
+  readonly time: SchedulerLike;
+  readonly layer: SocketLayer;
+  readonly ids: () => string;
+  readonly recentMax: number;
+  /** How far apart wake-ups for waits may be merged, in ms. */
+  readonly waitGranularityMs: number;
+}
+
+/** Totals over all sessions. */
+export interface SessionTotals {
+  closed: number;
+  bytesReceived: number;
+  bytesSent: number;
+  bytesDropped: number;
+  /** Answers of handlers that came after their deadline or their session's end. */
+  answersDropped: number;
+  /** Ended sessions by reason. */
+  reasons: Record<string, number>;
+}
+
+export class Runtime implements SessionHost {
+  readonly time: SchedulerLike;
+  readonly layer: SocketLayer;
+  readonly engine: Engine;
+  readonly wheel: WaitWheel;
+  readonly registry: RegistryControl;
+  readonly facts: ReadonlySet<FactType>;
+  readonly errors: PublicStream<RuntimeError>;
+  readonly events: PublicStream<ServerEvent>;
+
+  readonly #ids: () => string;
+  readonly #owner: RuntimeOwner;
+  readonly #errors = new Subject<RuntimeError>();
+  readonly #perAddress = new Map<string, number>();
+  readonly #totals: SessionTotals = {
+    closed: 0,
+    bytesReceived: 0,
+    bytesSent: 0,
+    bytesDropped: 0,
+    answersDropped: 0,
+    reasons: {},
+  };
+  #reporting = false;
+  #watching = false;
+  #shared: SharedActors | undefined;
+  #wire: Subscription | undefined;
+
+  constructor(
+    readonly protocol: AnyProtocol,
+    readonly options: ParsedSessionOptions,
+    parts: RuntimeParts,
+    owner: RuntimeOwner,
+  ) {
+    this.time = parts.time;
+    this.layer = parts.layer;
+    this.#ids = parts.ids;
+    this.#owner = owner;
+    this.facts = new Set(protocol.facts ?? []);
+    this.engine = createEngine(parts.time);
+    const subscriberFailed = (error: unknown) =>
+      this.report(
+        new RuntimeError('SUBSCRIBER_FAILED', `a subscriber threw: ${messageOf(error)}`, undefined, { cause: error }),
+      );
+    this.wheel = new WaitWheel(parts.time, {
+      actMs: parts.waitGranularityMs,
+      onError: (error) => this.#internal(error),
+    });
+    this.registry = SessionRegistry.create(parts.recentMax, subscriberFailed, (watching) => this.#watch(watching));
+    this.errors = new PublicStream((subscriber) => this.#errors.subscribe(subscriber), subscriberFailed);
+    this.events = new PublicStream(
+      (subscriber) =>
+        this.layer.events.subscribe(({ socket, event }) => {
+          if (!this.#isOurs(socket)) return;
+          const session = socket.owner instanceof LiveSession ? socket.owner : undefined;
+          subscriber.next({ session, socket, event });
+        }),
+      subscriberFailed,
+    );
+  }
+
+  /** Wires the layer's stream to the sessions and makes the shared actors. */
+  open(): void {
+    this.#wire = this.layer.events.subscribe((signal) => this.#route(signal));
+    this.#shared = new SharedActors(this.protocol.shared ?? {}, {
+      engine: this.engine,
+      time: this.time,
+      registry: this.registry.registry,
+      report: (error) => this.report(error),
+      giveUp: () => this.#owner.giveUp(),
+    });
+  }
+
+  /** After the last session has ended. */
+  close(): void {
+    this.#wire?.unsubscribe();
+    this.#wire = undefined;
+    this.#shared?.stop();
+    this.#shared = undefined;
+  }
+
+  /** @returns the session, started, or `undefined` when none could be made: reported, and the socket is reset. */
+  admit(socket: SocketRecord, peer: SocketAddress): LiveSession | undefined {
+    let session: LiveSession;
+    try {
+      session = new LiveSession(this, this.#ids(), socket, peer);
+      this.registry.insert(session);
+    } catch (error) {
+      this.report(
+        new RuntimeError('PROTOCOL_FAILED', `no session could be made: ${messageOf(error)}`, undefined, {
+          cause: error,
+        }),
+      );
+      this.refuse(socket);
+      return undefined;
+    }
+    this.#perAddress.set(peer.address, this.sessionsOfAddress(peer.address) + 1);
+    if (this.#watching) this.#watchSession(session);
+    this.layer.claim(socket, session);
+    session.start();
+    return session;
+  }
+
+  /** Resets a connection that becomes no session, and forgets it. */
+  refuse(socket: SocketRecord): void {
+    this.layer.carryOut(socket, { type: 'SEND_RST' });
+    this.layer.release(socket);
+  }
+
+  sessionsOfAddress(address: string): number {
+    return this.#perAddress.get(address) ?? 0;
+  }
+
+  *sessions(): IterableIterator<LiveSession> {
+    for (const session of [...this.registry.registry]) yield session as LiveSession;
+  }
+
+  totals(): SessionTotals {
+    const totals = { ...this.#totals, reasons: { ...this.#totals.reasons } };
+    for (const { statistics } of this.registry.registry) addBytes(totals, statistics);
+    return totals;
+  }
+
+  sharedSnapshots(): Record<string, unknown> {
+    return this.#shared?.snapshots() ?? {};
+  }
+
+  // What sessions need (SessionHost)
+
+  report(error: RuntimeError): void {
+    // A subscriber of `errors` that throws is itself an error; reporting that to it again would never end.
+    if (this.#reporting) return;
+    this.#reporting = true;
+    try {
+      this.#errors.next(error);
+    } finally {
+      this.#reporting = false;
+    }
+  }
+
+  tellShared(to: string, event: EventObject, session: string): boolean {
+    return this.#shared?.tell(to, event, session) ?? false;
+  }
+
+  countDroppedAnswer(): void {
+    this.#totals.answersDropped += 1;
+  }
+
+  ended(session: LiveSession, record: SessionRecord): void {
+    const { address } = session.peer;
+    const others = this.sessionsOfAddress(address) - 1;
+    if (others > 0) this.#perAddress.set(address, others);
+    else this.#perAddress.delete(address);
+    this.#totals.closed += 1;
+    this.#totals.reasons[record.reason] = (this.#totals.reasons[record.reason] ?? 0) + 1;
+    addBytes(this.#totals, record.statistics);
+    this.#shared?.sessionClosed(session.id, record.reason);
+    this.#owner.sessionEnded(session, record);
+  }
+
+  #route({ socket, event }: SocketSignal): void {
+    const { owner } = socket;
+    try {
+      if (owner instanceof LiveSession) {
+        // A layer may serve several runtimes.
+        if (this.registry.registry.get(owner.id) === owner) owner.receive(event);
+      } else if (owner === this.#owner) this.#owner.receive(socket, event);
+    } catch (error) {
+      this.#internal(error);
+    }
+  }
+
+  #isOurs(socket: SocketRecord): boolean {
+    const { owner } = socket;
+    return owner === this.#owner || (owner instanceof LiveSession && this.registry.registry.get(owner.id) === owner);
+  }
+
+  #watch(watching: boolean): void {
+    this.#watching = watching;
+    for (const session of this.sessions()) {
+      if (watching) this.#watchSession(session);
+      else session.watchStates(undefined);
+    }
+  }
+
+  #watchSession(session: LiveSession): void {
+    session.watchStates(() => this.registry.changed(session));
+  }
+
+  #internal(error: unknown): void {
+    this.report(new RuntimeError('INTERNAL', messageOf(error), undefined, { cause: error }));
+  }
+}
+
+function addBytes(
+  totals: SessionTotals,
+  from: { bytesReceived: number; bytesSent: number; bytesDropped: number },
+): void {
+  totals.bytesReceived += from.bytesReceived;
+  totals.bytesSent += from.bytesSent;
+  totals.bytesDropped += from.bytesDropped;
+}

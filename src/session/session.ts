@@ -1,0 +1,42 @@
+/** A session as users see it: while it lives, and what is left of it. `live-session.ts` is the work behind it. */
+import type { AnyMachineSnapshot, EventObject } from 'xstate';
+import type { CloseOption, SocketAddress } from '../../machines/events.js';
+import type { Message } from '../codec/codec.js';
+import type { TcpSocketStatistics } from '../socket/statistics.js';
+import type { SessionInfo } from './protocol.js';
+
+/** A live session, as users see it. */
+export interface Session extends SessionInfo {
+  /** Value of the transport's chart: `'accepted'`, `{ connected: 'flowing' }` ... */
+  readonly transportState: AnyMachineSnapshot['value'];
+  /** Snapshot of the protocol's chart. */
+  readonly protocolSnapshot: AnyMachineSnapshot;
+  readonly groups: readonly string[];
+  /** When it began, in ms of the server's clock. */
+  readonly startedAtMs: number;
+  /**
+   * Encodes and sends a message.
+   * @returns false when the session takes none any more (closing, our FIN sent, or just ended by this message).
+   */
+  send(message: Message): boolean;
+  /** Gives the protocol's chart an event, as a decoded message would be. */
+  dispatch(event: EventObject): void;
+  /** Asks it to end. `reason`: default `protocol asked`. The first reason given stays. */
+  close(option: CloseOption, reason?: string): void;
+}
+
+/** What is left of a session that has ended. Small on purpose: at a high rate of sessions what stays reachable costs more than the charts. */
+export interface SessionRecord {
+  readonly id: string;
+  readonly key: string | undefined;
+  readonly peer: SocketAddress;
+  /** The protocol chart's last value. */
+  readonly protocolState: AnyMachineSnapshot['value'];
+  readonly reason: string;
+  /** How it was to end. `graceful` with `closedBy: 'rst'`: the close deadline passed, or the peer reset it meanwhile. */
+  readonly option: CloseOption;
+  readonly closedBy: 'fin' | 'rst';
+  readonly startedAtMs: number;
+  readonly endedAtMs: number;
+  readonly statistics: TcpSocketStatistics;
+}
