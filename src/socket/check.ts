@@ -68,10 +68,10 @@ function shown(value: unknown): string {
   return String(value);
 }
 
-/** Within a third of the name's length, in letters that were changed, added or left out. */
+/** Within 2, or a third of the name's length, in letters that were changed, added or left out. */
 function nearest(name: string, names: readonly string[]): string | undefined {
   let best: string | undefined;
-  let bestDistance = Math.floor(name.length / 3) + 1;
+  let bestDistance = Math.max(2, Math.floor(name.length / 3)) + 1;
   for (const candidate of names) {
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
