@@ -357,13 +357,15 @@ export class LiveSession extends WaitEntry implements Session {
     for (const unwatch of this.#unwatch ?? []) unwatch();
     this.#unwatch = undefined;
     if (!changed || this.#isOver) return;
-    const values = new Map<unknown, unknown>();
-    const look = (actor: unknown) => (snapshot: { value: unknown }) => {
-      if (values.get(actor) === snapshot.value) return;
-      values.set(actor, snapshot.value);
-      changed();
+    const watch = (actor: EngineActor<AnyStateMachine>) => {
+      let state = stateKey(actor.snapshot as AnyMachineSnapshot);
+      return actor.watch((snapshot) => {
+        const before = state;
+        state = stateKey(snapshot as AnyMachineSnapshot);
+        if (state !== before) changed();
+      });
     };
-    this.#unwatch = [this.#transport, this.#protocol].map((actor) => actor.watch(look(actor)));
+    this.#unwatch = [watch(this.#transport as unknown as EngineActor<AnyStateMachine>), watch(this.#protocol)];
   }
 
   #createProtocol(): EngineActor<AnyStateMachine> {
@@ -574,6 +576,11 @@ export class LiveSession extends WaitEntry implements Session {
     if ((CLOSE_REASONS as readonly string[]).includes(reason) || reasons.includes(reason)) return reason;
     throw new TypeError(`CLOSE: ${JSON.stringify(reason)} is not in the reasons of the protocol ${name}`);
   }
+}
+
+/** A chart makes a new value object for each transition, also for one that leads to the same state. */
+function stateKey({ value }: AnyMachineSnapshot): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function checkOption(option: unknown): CloseOption {

@@ -1,6 +1,6 @@
 /** Options of one session, shared by servers and clients. Checked once, where they enter. */
 import { checkInteger, refuseUnknown } from '../socket/check.js';
-import { parseTcpSocketOptions, type TcpSocketOptions } from '../socket/options.js';
+import { parseTcpSocketOptions, type TcpSocketOptions, type TcpSocketUserOptions } from '../socket/options.js';
 
 /** What a user may set, for a server, a client, or as a protocol's own default. Times in ms, sizes in bytes. */
 export interface SessionOptions {
@@ -23,7 +23,7 @@ export interface SessionOptions {
   /** Read and dropped after our FIN; then RST. Default 1 MiB. */
   readonly discardedBytesMax?: number;
   /** Options of the sockets themselves. */
-  readonly socket?: Partial<TcpSocketOptions>;
+  readonly socket?: TcpSocketUserOptions;
 }
 
 export type ParsedSessionOptions = Required<Omit<SessionOptions, 'socket'>> & { readonly socket: TcpSocketOptions };
