@@ -3,8 +3,9 @@
  *
  * - Chance is data: the generator's state is context, seeded through the input, so that a run can be replayed.
  * - Full jitter (a uniform draw from 0 to the doubled delay) because clients that lost the same server must not come back together.
- * - A session that ended as its own protocol wanted (`protocol done`, `protocol asked`) ends the client; every other end is a failure
- *   to come back from.
+ * - A session that ended as its own protocol wanted (`protocol done`, `protocol asked`) ends the client; the client comes back from
+ *   every other end. One that ends fresh and has read nothing counts as a failed attempt: a server that accepts and closes at once
+ *   must not be asked again and again without a growing delay.
  * - Ignored on purpose: CONNECT, ERROR or CLOSE of a socket that was given up, START of a client that runs.
  */
 import { assign, emit, setup, type SnapshotFrom } from 'xstate';
@@ -29,6 +30,8 @@ export interface ClientContext extends ClientInput {
   /** State of the generator, an unsigned 32-bit integer. */
   chance: number;
   connectCount: number;
+  /** Of the last STOP, if it has one. */
+  deadlineMs: number | undefined;
   failure: ClientFailure | undefined;
 }
 
@@ -42,7 +45,7 @@ export type ClientEvent =
   | SocketEvent
   | { readonly type: 'START' }
   | { readonly type: 'STOP'; readonly option: CloseOption; readonly deadlineMs?: number | undefined }
-  | { readonly type: 'SESSION_CLOSED'; readonly reason: string; readonly wanted: boolean };
+  | { readonly type: 'SESSION_CLOSED'; readonly reason: string; readonly wanted: boolean; readonly hasRead: boolean };
 
 export type ClientCommand =
   | SocketCommand
@@ -63,6 +66,9 @@ export const clientMachine = setup({
     isLastAttempt: ({ context }) => context.attempts + 1 >= context.attemptsMax,
     isForce: ({ event }) => (event as { option: CloseOption }).option === 'force',
     isWanted: ({ event }) => (event as SessionClosed).wanted,
+    isUnread: ({ event }) => !(event as SessionClosed).hasRead,
+    isLastUnread: ({ context, event }) =>
+      !(event as SessionClosed).hasRead && context.attempts + 1 >= context.attemptsMax,
   },
   actions: {
     open: emit({ type: 'OPEN' }),
@@ -71,7 +77,7 @@ export const clientMachine = setup({
     stopSession: emit({ type: 'STOP_SESSION', option: 'graceful' }),
     forceSession: emit({ type: 'STOP_SESSION', option: 'force' }),
     begin: assign({ attempts: 0, failure: undefined }),
-    succeed: assign({ attempts: 0, failure: undefined, connectCount: ({ context }) => context.connectCount + 1 }),
+    countConnect: assign({ connectCount: ({ context }) => context.connectCount + 1 }),
     noteFailure: assign({
       attempts: ({ context }) => context.attempts + 1,
       failure: ({ event }) => ({ code: (event as Failed).code, message: (event as Failed).message }),
@@ -83,25 +89,26 @@ export const clientMachine = setup({
         message: `not connected within ${context.connectTimeoutMs} ms`,
       }),
     }),
-    noteSessionClosed: assign({
-      failure: ({ event }) => ({
-        code: 'SESSION_CLOSED',
-        message: `the session ended: ${(event as SessionClosed).reason}`,
-      }),
+    noteSessionClosed: assign({ attempts: 0, failure: ({ event }) => endOf(event as SessionClosed) }),
+    noteUnread: assign({
+      attempts: ({ context }) => context.attempts + 1,
+      failure: ({ event }) => endOf(event as SessionClosed),
     }),
     drawBackOff: assign(({ context: c }) => {
       const chance = nextChance(c.chance);
       const ceiling = Math.min(c.backOffMaxMs, c.backOffMinMs * 2 ** Math.min(Math.max(0, c.attempts - 1), 30));
       return { chance, backOffMs: (chance / 2 ** 32) * ceiling };
     }),
-    setDeadline: assign({
-      stopTimeoutMs: ({ context, event }) => (event as { deadlineMs?: number }).deadlineMs ?? context.stopTimeoutMs,
-    }),
+    setDeadline: assign({ deadlineMs: ({ event }) => (event as { deadlineMs?: number }).deadlineMs }),
   },
   delays: {
     connectTimeout: ({ context }) => context.connectTimeoutMs,
     backOffTimeout: ({ context }) => context.backOffMs,
-    stopTimeout: ({ context }) => context.stopTimeoutMs,
+    /** A session that has lived so long is no failed attempt, whatever it read. */
+    settleTimeout: ({ context }) => context.backOffMaxMs,
+    stopTimeout: ({ context }) => context.deadlineMs ?? context.stopTimeoutMs,
+    /** After RST; the deadline of STOP, which may be 0, does not shorten it. */
+    forceTimeout: ({ context }) => context.stopTimeoutMs,
   },
 }).createMachine({
   id: 'client',
@@ -111,6 +118,7 @@ export const clientMachine = setup({
     backOffMs: 0,
     chance: input.seed >>> 0,
     connectCount: 0,
+    deadlineMs: undefined,
     failure: undefined,
   }),
   initial: 'closed',
@@ -126,18 +134,34 @@ export const clientMachine = setup({
       after: { connectTimeout: [{ target: 'closed', actions: ['abandon', 'noteTimeout'], guard: 'isLastAttempt' },
                                 { target: 'backOff', actions: ['abandon', 'noteTimeout'] }] },
       on: {
-        CONNECT:        { target: 'connected', actions: ['succeed', 'admit'] },
+        CONNECT:        { target: 'connected', actions: ['countConnect', 'admit'] },
         ERROR:         [{ target: 'closed',  actions: ['abandon', 'noteFailure'], guard: 'isLastAttempt' },
                         { target: 'backOff', actions: ['abandon', 'noteFailure'] }],
         STOP:           { target: 'closed',  actions: 'abandon' },
       },
     },
     connected: {
+      initial: 'fresh',
       on: {
-        SESSION_CLOSED: [{ target: 'closed', guard: 'isWanted' },
-                        { target: 'backOff', actions: 'noteSessionClosed' }],
         STOP:          [{ target: 'closing.forcing', guard: 'isForce' },
                         { target: 'closing', actions: 'setDeadline' }],
+      },
+      states: {
+        fresh: {
+          after: { settleTimeout: 'settled' },
+          on: {
+            SESSION_CLOSED: [{ target: '#client.closed',  guard: 'isWanted' },
+                        { target: '#client.closed',  actions: 'noteUnread', guard: 'isLastUnread' },
+                        { target: '#client.backOff', actions: 'noteUnread', guard: 'isUnread' },
+                        { target: '#client.backOff', actions: 'noteSessionClosed' }],
+          },
+        },
+        settled: {
+          on: {
+            SESSION_CLOSED: [{ target: '#client.closed',  guard: 'isWanted' },
+                        { target: '#client.backOff', actions: 'noteSessionClosed' }],
+          },
+        },
       },
     },
     backOff: {
@@ -160,7 +184,7 @@ export const clientMachine = setup({
         },
         forcing: {
           entry: 'forceSession',
-          after: { stopTimeout: '#client.closed' },
+          after: { forceTimeout: '#client.closed' },
         },
       },
     },
@@ -168,6 +192,10 @@ export const clientMachine = setup({
 });
 
 export type ClientSnapshot = SnapshotFrom<typeof clientMachine>;
+
+function endOf({ reason }: SessionClosed): ClientFailure {
+  return { code: 'SESSION_CLOSED', message: `the session ended: ${reason}` };
+}
 
 /** One step of a 32-bit linear congruential generator (multiplier and increment: Numerical Recipes, 3rd edition, 7.1). */
 function nextChance(state: number): number {

@@ -67,6 +67,8 @@ export const gcSweeperMachine = setup({
   },
 }).createMachine({
   id: 'gcSweeper',
+  // XState's `transition()` first makes an actor without input: no delay is known then, and the states would follow each other for ever.
+  options: { maxIterations: 10 },
   context: ({ input }) => ({
     ...input,
     sweptAtMs: 0,

@@ -44,6 +44,10 @@ export interface ServerSocketContext extends ServerSocketInput {
   acceptedCount: number;
   refusedCount: number;
   relistenCount: number;
+  /** It has listened with its options since START: from now on sessions may live, so a failure to listen is retried. */
+  configured: boolean;
+  /** Of the last STOP, if it has one. */
+  deadlineMs: number | undefined;
   local: SocketAddress | undefined;
   failure: ServerSocketFailure | undefined;
 }
@@ -92,17 +96,19 @@ export const serverSocketMachine = setup({
     isAddressInUse: failsWith('EADDRINUSE'),
     isAddressNotAvailable: failsWith('EADDRNOTAVAIL'),
     isAccessDenied: failsWith('EACCES'),
-    hasListenedBefore: ({ context }) => context.local !== undefined,
+    hasListenedBefore: ({ context }) => context.configured,
     isAddressFull: ({ context: c, event }) =>
       c.sessionsPerAddressMax > 0 && (event as Accepted).sessionsOfAddress >= c.sessionsPerAddressMax,
     isLastDescriptor: ({ context, event }) => (event as Accepted).descriptor >= context.descriptorMax,
     isLastPlace: ({ context }) => context.sessions + 1 >= context.maxSessions,
     isFull: ({ context }) => context.sessions >= context.maxSessions,
     isFullThen: ({ context, event }) => context.sessions >= (event as { count: number }).count,
+    isFullWithQueueThen: ({ context, event }) =>
+      context.sessions + context.queue.length >= (event as { count: number }).count,
     isStillFull: ({ context }) => context.sessions - 1 >= context.maxSessions,
     hasDescriptors: ({ context, event }) => hasDescriptors(context, event),
     hasDescriptorsOnly: ({ context, event }) =>
-      hasDescriptors(context, event) && context.sessions >= context.maxSessions,
+      hasDescriptors(context, event) && context.sessions + context.queue.length >= context.maxSessions,
     hasDescriptorsNotListening: ({ context, event }) => hasDescriptors(context, event) && !context.listening,
     hasQueued: ({ context }) => context.queue.length > 0,
     hasQueuePlace: ({ context }) => context.atMaxSessions === 'queue' && context.queue.length < context.queueMax,
@@ -121,7 +127,16 @@ export const serverSocketMachine = setup({
     forceSessions: emit({ type: 'FORCE_SESSIONS' }),
     measureDescriptors: emit({ type: 'MEASURE_DESCRIPTORS' }),
     admit: emit(({ event }) => ({ type: 'ADMIT', socket: (event as Accepted).socket })),
-    admitQueued: emit(({ context }) => ({ type: 'ADMIT', socket: context.queue[0]! })),
+    /** The oldest of the queue, as many as there are places. */
+    admitQueued: enqueueActions(({ context: c, enqueue }) => {
+      const admitted = c.queue.slice(0, Math.max(0, c.maxSessions - c.sessions));
+      for (const socket of admitted) enqueue.emit({ type: 'ADMIT', socket });
+      enqueue.assign({
+        queue: c.queue.slice(admitted.length),
+        sessions: c.sessions + admitted.length,
+        acceptedCount: c.acceptedCount + admitted.length,
+      });
+    }),
     refuse: emit(({ event }, reason: RefuseReason) => ({ type: 'REFUSE', socket: (event as Accepted).socket, reason })),
     refuseQueued: enqueueActions(({ context, enqueue }) => {
       for (const socket of context.queue) enqueue.emit({ type: 'REFUSE', socket, reason: 'not accepting' });
@@ -136,7 +151,6 @@ export const serverSocketMachine = setup({
     leaveQueue: assign({
       queue: ({ context, event }) => context.queue.filter((socket) => socket !== (event as Accepted).socket),
     }),
-    shiftQueue: assign({ queue: ({ context }) => context.queue.slice(1) }),
     emptyQueue: assign({ refusedCount: ({ context }) => context.refusedCount + context.queue.length, queue: [] }),
     countAdmitted: assign({
       sessions: ({ context }) => context.sessions + 1,
@@ -146,14 +160,12 @@ export const serverSocketMachine = setup({
     countRefused: assign({ refusedCount: ({ context }) => context.refusedCount + 1 }),
     countRelisten: assign({ relistenCount: ({ context }) => context.relistenCount + 1 }),
     setMaxSessions: assign({ maxSessions: ({ event }) => (event as { count: number }).count }),
-    setDeadline: assign({
-      drainTimeoutMs: ({ context, event }) => (event as { deadlineMs?: number }).deadlineMs ?? context.drainTimeoutMs,
-    }),
+    setDeadline: assign({ deadlineMs: ({ event }) => (event as { deadlineMs?: number }).deadlineMs }),
     noteListening: assign({
       listening: true,
-      relistenCount: 0,
       local: ({ event }) => (event as { local: SocketAddress }).local,
     }),
+    noteConfigured: assign({ configured: true, relistenCount: 0 }),
     noteStopped: assign({ listening: false }),
     noteFailure: assign({
       failure: ({ event }) => ({
@@ -164,17 +176,24 @@ export const serverSocketMachine = setup({
     noteTimeout: assign({
       failure: (_, code: string) => ({ code, message: `no answer within its deadline (${code})` }),
     }),
-    forget: assign({ local: undefined, failure: undefined, sessions: 0, relistenCount: 0 }),
+    forget: assign({
+      local: undefined,
+      failure: undefined,
+      sessions: 0,
+      listening: false,
+      configured: false,
+      relistenCount: 0,
+    }),
   },
   delays: {
     resolveTimeout: ({ context }) => context.resolveTimeoutMs,
     openTimeout: ({ context }) => context.openTimeoutMs,
     queueTimeout: ({ context }) => context.queueTimeoutMs,
     descriptorLookTimeout: ({ context }) => context.descriptorLookMs,
-    drainTimeout: ({ context }) => context.drainTimeoutMs,
+    drainTimeout: ({ context }) => context.deadlineMs ?? context.drainTimeoutMs,
     forceTimeout: ({ context }) => context.forceTimeoutMs,
     relistenTimeout: ({ context: c }) =>
-      Math.min(c.relistenDelayMaxMs, c.relistenDelayMs * 2 ** Math.min(c.relistenCount, 30)),
+      Math.min(c.relistenDelayMaxMs, c.relistenDelayMs * 2 ** Math.min(Math.max(0, c.relistenCount - 1), 30)),
   },
 }).createMachine({
   id: 'serverSocket',
@@ -186,6 +205,8 @@ export const serverSocketMachine = setup({
     acceptedCount: 0,
     refusedCount: 0,
     relistenCount: 0,
+    configured: false,
+    deadlineMs: undefined,
     local: undefined,
     failure: undefined,
   }),
@@ -196,8 +217,8 @@ export const serverSocketMachine = setup({
     SESSION_CLOSED:    { actions: 'countClosed' },
     SET_MAX_SESSIONS:  { actions: 'setMaxSessions' },
     STOPPED_LISTENING: { actions: 'noteStopped' },
-    STOP:             [{ target: '.draining.forcing', actions: 'setDeadline', guard: 'isForce' },
-                       { target: '.draining',         actions: 'setDeadline' }],
+    STOP:             [{ target: '.draining.forcing', actions: ['refuseQueued', 'emptyQueue', 'setDeadline'], guard: 'isForce' },
+                       { target: '.draining',         actions: ['refuseQueued', 'emptyQueue', 'setDeadline'] }],
   },
   // prettier-ignore
   states: {
@@ -218,7 +239,8 @@ export const serverSocketMachine = setup({
     },
     opening: {
       entry: 'listen',
-      after: { openTimeout: { target: 'closed', actions: ['stopListening', { type: 'noteTimeout', params: 'OPEN_TIMEOUT' }] } },
+      after: { openTimeout: [{ target: 'suspended.retrying', actions: { type: 'noteTimeout', params: 'OPEN_TIMEOUT' }, guard: 'hasListenedBefore' },
+                             { target: 'closed', actions: ['stopListening', { type: 'noteTimeout', params: 'OPEN_TIMEOUT' }] }] },
       on: {
         LISTENING: { target: 'configuring', actions: 'noteListening' },
         ERROR:    [{ target: 'suspended.retrying', actions: 'noteFailure', guard: 'hasListenedBefore' },
@@ -231,11 +253,13 @@ export const serverSocketMachine = setup({
     },
     configuring: {
       entry: 'configure',
-      after: { openTimeout: { target: 'closed', actions: ['stopListening', { type: 'noteTimeout', params: 'OPEN_TIMEOUT' }] } },
+      after: { openTimeout: [{ target: 'suspended.retrying', actions: { type: 'noteTimeout', params: 'OPEN_TIMEOUT' }, guard: 'hasListenedBefore' },
+                             { target: 'closed', actions: ['stopListening', { type: 'noteTimeout', params: 'OPEN_TIMEOUT' }] }] },
       on: {
-        CONFIGURED: [{ target: 'saturated', guard: 'isFull' },
-                   { target: 'accepting' }],
-        ERROR:     { target: 'closed', actions: ['stopListening', 'noteFailure'] },
+        CONFIGURED: [{ target: 'saturated', actions: 'noteConfigured', guard: 'isFull' },
+                   { target: 'accepting',   actions: 'noteConfigured' }],
+        ERROR:    [{ target: 'suspended.retrying', actions: 'noteFailure', guard: 'hasListenedBefore' },
+                   { target: 'closed', actions: ['stopListening', 'noteFailure'] }],
         SUSPEND:   { target: 'suspended' },
       },
     },
@@ -247,12 +271,12 @@ export const serverSocketMachine = setup({
                    { actions: ['countAdmitted', 'admit'] }],
         SET_MAX_SESSIONS: [{ target: 'saturated', actions: 'setMaxSessions', guard: 'isFullThen' },
                    { actions: 'setMaxSessions' }],
+        STOPPED_LISTENING: { target: 'opening', actions: 'noteStopped' }, // asked for while saturated, but a place was free sooner
         SUSPEND:   { target: 'suspended' },
       },
     },
     saturated: {
       entry: 'stopListeningByPolicy',
-      exit: ['refuseQueued', 'emptyQueue'],
       initial: 'bySessions',
       on: {
         ACCEPT:   [{ actions: [{ type: 'refuse', params: 'sessions per address' }, 'countRefused'], guard: 'isAddressFull' },
@@ -260,27 +284,27 @@ export const serverSocketMachine = setup({
                    { actions: [{ type: 'refuse', params: 'max sessions' }, 'countRefused'] }],
         QUEUE_TIMEOUT: { actions: ['leaveQueue', { type: 'refuse', params: 'queue timeout' }, 'countRefused'], guard: 'isQueued' },
         QUEUE_LEFT: { actions: 'leaveQueue' },
-        SUSPEND:   { target: 'suspended' },
+        SUSPEND:   { target: 'suspended', actions: ['refuseQueued', 'emptyQueue'] },
       },
       states: {
         bySessions: {
           on: {
             SESSION_CLOSED: [{ actions: 'countClosed',                      guard: 'isStillFull' },
-                   { actions: ['admitQueued', 'shiftQueue'],                guard: 'hasQueued' },
+                   { actions: ['countClosed', 'admitQueued'],               guard: 'hasQueued' },
                    { target: '#serverSocket.opening', actions: 'countClosed',   guard: 'isNotListening' },
                    { target: '#serverSocket.accepting', actions: 'countClosed' }],
-            SET_MAX_SESSIONS: [{ actions: 'setMaxSessions',                 guard: 'isFullThen' },
-                   { target: '#serverSocket.opening', actions: 'setMaxSessions', guard: 'isNotListening' },
-                   { target: '#serverSocket.accepting', actions: 'setMaxSessions' }],
+            SET_MAX_SESSIONS: [{ actions: ['setMaxSessions', 'admitQueued'], guard: 'isFullWithQueueThen' },
+                   { target: '#serverSocket.opening', actions: ['setMaxSessions', 'admitQueued'], guard: 'isNotListening' },
+                   { target: '#serverSocket.accepting', actions: ['setMaxSessions', 'admitQueued'] }],
           },
         },
         byDescriptors: {
           entry: 'measureDescriptors',
           after: { descriptorLookTimeout: { target: 'byDescriptors', reenter: true } },
           on: {
-            DESCRIPTORS: [{ target: 'bySessions',                 guard: 'hasDescriptorsOnly' },
-                   { target: '#serverSocket.opening',   guard: 'hasDescriptorsNotListening' },
-                   { target: '#serverSocket.accepting', guard: 'hasDescriptors' }],
+            DESCRIPTORS: [{ target: 'bySessions',               actions: 'admitQueued', guard: 'hasDescriptorsOnly' },
+                   { target: '#serverSocket.opening',   actions: 'admitQueued', guard: 'hasDescriptorsNotListening' },
+                   { target: '#serverSocket.accepting',  actions: 'admitQueued', guard: 'hasDescriptors' }],
           },
         },
       },
@@ -296,6 +320,9 @@ export const serverSocketMachine = setup({
         retrying: {
           entry: 'countRelisten',
           after: { relistenTimeout: '#serverSocket.opening' },
+          on: {
+            SUSPEND: { target: 'asked' },
+          },
         },
       },
     },
@@ -307,7 +334,8 @@ export const serverSocketMachine = setup({
                    { actions: 'noteStopped' }],
         SESSION_CLOSED: [{ target: 'closed', actions: 'countClosed', guard: 'isLastSession' },
                    { actions: 'countClosed' }],
-        STOP:      { target: '.forcing', guard: 'isForce' },
+        STOP:     [{ target: '.forcing', guard: 'isForce' },
+                   {}], // a second one joins the first
       },
       states: {
         waiting: {
@@ -317,6 +345,9 @@ export const serverSocketMachine = setup({
         forcing: {
           entry: 'forceSessions',
           after: { forceTimeout: '#serverSocket.closed' },
+          on: {
+            STOP:  {}, // nothing is left to ask for
+          },
         },
       },
     },

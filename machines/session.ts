@@ -80,7 +80,6 @@ const session = setup({
     isCountingWaits: ({ context }) => isCountingWaits(context),
     isForce: ({ event }) => (event as StopRequest).option === 'force',
     isInputFull: ({ context }) => context.inputFull,
-    isOutputFull: ({ context }) => context.outputFull,
     isReset: ({ event }) => ['ECONNRESET', 'EPIPE'].includes((event as Failed).code),
     isTimedOut: ({ event }) => (event as Failed).code === 'ETIMEDOUT',
     isStalled: ({ context: c, event }) => (event as Measured).bytesSent === c.bytesSent,
@@ -108,6 +107,8 @@ const session = setup({
     countWaits: assign({
       waitTimeoutCount: ({ context, event }) => context.waitTimeoutCount + (event as Waited).waits,
     }),
+    /** However many waits came at once: the count at the end is the same. */
+    countLastWait: assign({ waitTimeoutCount: ({ context }) => context.waitTimeoutCountMax }),
     setWaits: assign({ waitTimeoutCountMax: ({ event }) => (event as { count: number }).count, waitTimeoutCount: 0 }),
     hold: assign({ held: true, framePending: false, waitTimeoutCount: 0 }),
     release: assign({ held: false, waitTimeoutCount: 0 }),
@@ -144,24 +145,23 @@ const session = setup({
   },
 });
 
-/** What every state that reads has in common. */
+/** What every state that reads has in common. `closing`: where its graceful end begins; our FIN is sent once. */
 // prettier-ignore
-const whileReading = {
-  WAIT_TIMEOUT: [{ target: '#session.closing', actions: { type: 'noteReason', params: 'wait timeout' }, guard: 'isLastWait' },
+const whileReading = (closing: '#session.closing' | '#session.closing.finWait') => ({
+  WAIT_TIMEOUT: [{ target: closing, actions: ['countLastWait', { type: 'noteReason', params: 'wait timeout' }], guard: 'isLastWait' },
                  { actions: ['countWaits', 'tell'], guard: 'isCountingWaits' }],
   HELD:          { actions: ['hold', 'disarmFrameTimeout'] },
   RELEASED:      { actions: ['release', 'decodeOn'] },
   INPUT_FULL:    { actions: ['fillInput', 'pause'] },
-  INPUT_LOW:    [{ actions: 'lowerInput', guard: 'isOutputFull' },
-                 { actions: ['lowerInput', 'resume'] }],
+  INPUT_LOW:     { actions: ['lowerInput', 'resume'] },
   FRAME_STARTED: { actions: ['startFrame', 'disarmFrameTimeout', 'armFrameTimeout'] },
   FRAME_ENDED:   { actions: ['endFrame', 'disarmFrameTimeout'] },
-  FRAME_TIMEOUT: { target: '#session.closing', actions: { type: 'noteReason', params: 'frame timeout' } },
+  FRAME_TIMEOUT: { target: closing, actions: { type: 'noteReason', params: 'frame timeout' } },
   DRAIN:        [{ actions: 'tell', guard: 'hasAskedForDrain' },
-                 { target: '#session.closing', actions: { type: 'noteReason', params: 'draining' } }],
-  STOP:         [{ target: '#session.reset',   actions: 'noteRequest', guard: 'isForce' },
-                 { target: '#session.closing', actions: 'noteRequest' }],
-} as const;
+                 { target: closing, actions: { type: 'noteReason', params: 'draining' } }],
+  STOP:         [{ target: '#session.reset', actions: 'noteRequest', guard: 'isForce' },
+                 { target: closing, actions: 'noteRequest' }],
+} as const);
 
 export const sessionMachine = session.createMachine({
   id: 'session',
@@ -193,7 +193,7 @@ export const sessionMachine = session.createMachine({
       tags: ['open', 'sending', 'decoding', 'counting'],
       entry: 'resume',
       on: {
-        ...whileReading,
+        ...whileReading('#session.closing'),
         CONNECT:     { target: 'connected.flowing' },
         READ:        { target: 'connected.flowing',   actions: ['resetWaits', 'decode'] },
         SEND:        { actions: 'write' },
@@ -206,11 +206,10 @@ export const sessionMachine = session.createMachine({
       tags: ['open', 'sending', 'counting'],
       initial: 'flowing',
       on: {
-        ...whileReading,
+        ...whileReading('#session.closing'),
         READ:        { actions: ['resetWaits', 'decode'] },
         SEND:        { actions: 'write' },
-        END:        [{ target: 'halfClosed.byUs', actions: 'lowerOutput', guard: 'isInputFull' },
-                     { target: 'halfClosed.byUs', actions: ['lowerOutput', 'resume', 'decodeOn'] }],
+        END:         { target: 'halfClosed.byUs' },
         PEER_END:    { target: 'halfClosed.byPeer' },
       },
       states: {
@@ -228,6 +227,9 @@ export const sessionMachine = session.createMachine({
                        { actions: 'noteStall', guard: 'isStalled' },
                        { actions: 'noteProgress' }],
             ERROR:     { target: '#session.reset', actions: { type: 'noteReason', params: 'send timeout' }, guard: 'isTimedOut' },
+            INPUT_LOW: { actions: 'lowerInput' }, // paused for the output as well
+            END:      [{ target: '#session.halfClosed.byUs', actions: 'lowerOutput', guard: 'isInputFull' },
+                       { target: '#session.halfClosed.byUs', actions: ['lowerOutput', 'resume'] }],
             FLOWING:  [{ target: 'flowing', actions: ['lowerOutput', 'tell', 'decodeOn'], guard: 'isInputFull' },
                        { target: 'flowing', actions: ['lowerOutput', 'resume', 'tell', 'decodeOn'] }],
           },
@@ -272,9 +274,9 @@ export const sessionMachine = session.createMachine({
         },
         byUs: {
           tags: ['decoding', 'counting'],
-          entry: 'sendFin',
+          entry: ['sendFin', 'decodeOn'], // what a congested output kept from being decoded
           on: {
-            ...whileReading,
+            ...whileReading('#session.closing.finWait'),
             READ:      { actions: ['resetWaits', 'decode'] },
             PEER_END:  { actions: 'decodeEnd' },
             INPUT_DONE: { target: '#session.closing.lastAck', actions: { type: 'noteReason', params: 'peer closed' } },
