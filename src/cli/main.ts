@@ -2,19 +2,18 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { SocketError } from '../socket/socket-layer.js';
-import { CliError } from './cli-error.js';
+import { CliError, describeThrown, oneLine } from './cli-error.js';
 import { serveCommand } from './serve.js';
 
 /** @returns the exit code. Never throws and never ends the process itself. */
 export async function main(args: readonly string[]): Promise<number> {
+  // Whoever read our output may go (`| head -1`): EPIPE comes as an event and would end the process with a stack trace. A server goes on.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   let exitCode = 0;
-  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
   const program = new Command('wirechart')
     .description('TCP protocol servers as statecharts')
-    .version(version)
-    .showHelpAfterError('(wirechart --help shows what there is)')
+    .version(packageVersion())
+    .configureOutput({ outputError: (text, write) => write(`wirechart: ${usageError(text)}\n`) })
     .exitOverride();
   serveCommand(program, (code) => (exitCode = code));
   if (args.length === 0) {
@@ -29,11 +28,21 @@ export async function main(args: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     if (error instanceof CliError) return fail(error.message, error.exitCode);
     if (error instanceof SocketError) return fail(error.message, 2);
-    return fail((error as Error).stack ?? String(error), 1);
+    return fail(`unexpected: ${describeThrown(error)}`, 1);
   }
 }
 
 function fail(message: string, exitCode: number): number {
-  process.stderr.write(`wirechart: ${message}\n`);
+  process.stderr.write(`wirechart: ${oneLine(message)}\n`);
   return exitCode;
+}
+
+/** Commander's `error: ...`, which may have a second line with a guess, as one line. */
+function usageError(text: string): string {
+  return `${oneLine(text.replace(/^error: /, ''))} (see wirechart --help)`;
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
 }
