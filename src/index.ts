@@ -36,6 +36,7 @@ export type {
   SocketSignal,
   WaitOptions,
 } from './socket/socket-layer.js';
+export { parseTcpSocketOptions } from './socket/options.js';
 export type { AppliedOption, KeepAliveOptions, TcpSocketOptions, TcpSocketUserOptions } from './socket/options.js';
 export type { TcpSocketStatistics } from './socket/statistics.js';
-export type { TcpInfo } from './socket/tcp-info.js';
+export type { TcpInfo, TcpState } from './socket/tcp-info.js';

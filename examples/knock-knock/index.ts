@@ -31,4 +31,5 @@ export default defineProtocol({
   codecs: { lines: () => lines() },
   initialCodec: 'lines',
   machine,
+  options: { waitTimeoutCountMax: 0 }, // the chart has deadlines of its own
 });
