@@ -12,7 +12,7 @@ import { Live, type PublicStream } from './session/public-stream.js';
 import { Runtime, type RuntimeOwner, type ServerEvent, type SessionTotals } from './session/runtime.js';
 import type { LiveSession } from './session/live-session.js';
 import type { Session, SessionRecord } from './session/session.js';
-import { checkInteger, checkOneOf, refuseUnknown } from './socket/check.js';
+import { checkInteger, checkObject, checkOneOf, refuseUnknown } from './socket/check.js';
 import { createNetLayer } from './socket/net/net-layer.js';
 import { SocketError, type SocketLayer, type SocketRecord } from './socket/socket-layer.js';
 import { RealTime } from './time/real-time.js';
@@ -104,7 +104,7 @@ class Client implements TcpClient, RuntimeOwner {
   readonly #actor: EngineActor<typeof clientMachine>;
   readonly #options: ReturnType<typeof parseClientOptions>;
   readonly #states = new Subject<ClientState>();
-  #lastState: unknown = 'closed';
+  #lastState: ClientState = 'closed';
   /** The socket of the present attempt; its session's, once it is connected. */
   #socket: SocketRecord | undefined;
   #session: LiveSession | undefined;
@@ -208,12 +208,16 @@ class Client implements TcpClient, RuntimeOwner {
     if (socket === this.#socket) this.#actor.send(event);
   }
 
-  sessionEnded(session: Session, record: SessionRecord): void {
-    if (session !== this.#session) return;
+  sessionEnded({ socket }: LiveSession, record: SessionRecord): void {
+    // No sweeper looks after a client's sockets.
+    if (!socket.closed) this.#runtime.layer.release(socket);
+    // It may have ended while it was made, before it was ours.
+    if (socket !== this.#socket) return;
     this.#session = undefined;
     this.#socket = undefined;
     const wanted = record.reason === 'protocol done' || record.reason === 'protocol asked';
-    this.#actor.send({ type: 'SESSION_CLOSED', reason: record.reason, wanted });
+    const hasRead = record.statistics.bytesReceived > 0;
+    this.#actor.send({ type: 'SESSION_CLOSED', reason: record.reason, wanted, hasRead });
   }
 
   giveUp(): void {
@@ -252,16 +256,22 @@ class Client implements TcpClient, RuntimeOwner {
 
   #admit(): void {
     const socket = this.#socket;
-    this.#session = socket?.peer && this.#runtime.admit(socket, socket.peer);
-    if (this.#session) this.#session.receive({ type: 'CONNECT' });
-    else this.#actor.send({ type: 'SESSION_CLOSED', reason: 'protocol failed', wanted: false });
+    const session = socket?.peer && this.#runtime.admit(socket, socket.peer);
+    if (!session) {
+      this.#actor.send({ type: 'SESSION_CLOSED', reason: 'protocol failed', wanted: false, hasRead: false });
+      return;
+    }
+    if (socket !== this.#socket) return; // it has ended already
+    this.#session = session;
+    session.receive({ type: 'CONNECT' });
   }
 
   #lookAtState(snapshot: ClientSnapshot): void {
-    if (snapshot.value === this.#lastState) return;
-    this.#lastState = snapshot.value;
-    if (snapshot.matches('closed')) this.#runtime.close();
-    this.#states.next(stateOf(snapshot));
+    const state = stateOf(snapshot);
+    if (state === this.#lastState) return;
+    this.#lastState = state;
+    if (state === 'closed') this.#runtime.close();
+    this.#states.next(state);
   }
 
   #until(isReached: (snapshot: ClientSnapshot) => boolean): Promise<ClientSnapshot> {
@@ -290,17 +300,17 @@ const CLIENT: ActorOwner<Client, ClientCommand> = {
 };
 
 function stateOf({ value }: ClientSnapshot): ClientState {
-  return typeof value === 'string' ? value : 'closing';
+  return typeof value === 'string' ? value : (Object.keys(value)[0] as ClientState);
 }
 
 function parseClientOptions(user: TcpClientOptions) {
   refuseUnknownOptions('client', user, OPTION_NAMES);
   const { host = '127.0.0.1', port, path, connectTimeoutMs = 10_000, backOff = {}, seed } = user;
+  refuseUnknown('client.backOff', checkObject('client.backOff', backOff), ['minMs', 'maxMs', 'attemptsMax']);
   const { minMs = 100, maxMs = 30_000, attemptsMax = 10 } = backOff;
   const timeout = { min: 1, max: 2 ** 31 - 1 };
   if (path === undefined) checkInteger('client.port', port, { min: 1, max: 65_535 });
   checkInteger('client.connectTimeoutMs', connectTimeoutMs, timeout);
-  refuseUnknown('client.backOff', backOff, ['minMs', 'maxMs', 'attemptsMax']);
   checkInteger('client.backOff.minMs', minMs, timeout);
   checkInteger('client.backOff.maxMs', maxMs, { min: minMs, max: timeout.max });
   if (attemptsMax !== Infinity)

@@ -11,14 +11,15 @@ import {
 } from '../machines/server-socket.js';
 import type { ActorOwner, EngineActor } from './engine/engine.js';
 import { messageOf, RuntimeError } from './session/errors.js';
+import { stateKey } from './session/live-session.js';
 import { parseSessionOptions, refuseUnknownOptions, withDefaults, type SessionOptions } from './session/options.js';
 import { isProtocol, type AnyProtocol } from './session/protocol.js';
 import { Live, type PublicStream } from './session/public-stream.js';
 import type { SessionRegistry } from './session/registry.js';
 import { Runtime, type RuntimeOwner, type ServerEvent, type SessionTotals } from './session/runtime.js';
-import type { Session, SessionRecord } from './session/session.js';
 import { Sweeper, SWEEPER } from './session/sweeper.js';
 import { checkInteger, checkOneOf } from './socket/check.js';
+import type { AppliedOption } from './socket/options.js';
 import { createNetLayer } from './socket/net/net-layer.js';
 import { SocketError, type ListenAddress, type SocketLayer, type SocketRecord } from './socket/socket-layer.js';
 import { RealTime } from './time/real-time.js';
@@ -88,6 +89,8 @@ export interface TcpServer {
   start(options?: { readonly signal?: AbortSignal }): Promise<void>;
   /** Where it listens, or listened last. `undefined` before it did. */
   address(): SocketAddress | undefined;
+  /** What was asked of the listening socket, and so of the accepted ones, and what the kernel said then. Empty before it listened. */
+  readonly socketOptions: readonly AppliedOption[];
   /** Stops listening; live sessions go on. */
   suspend(): void;
   /** Listens again, on the same port; retried with growing delays while that fails. */
@@ -136,9 +139,12 @@ class Server implements TcpServer, RuntimeOwner {
   readonly #address: ListenAddress;
   readonly #options: ReturnType<typeof parseServerOptions>;
   readonly #states = new Subject<ServerState>();
-  #lastState: unknown = 'closed';
+  #lastState: ServerState = 'closed';
+  #lastKey = 'closed';
   #socket: SocketRecord | undefined;
   #sweeper: Sweeper | undefined;
+  /** A shared actor failed too often since the last start. */
+  #hasGivenUp = false;
 
   readonly state: Live<ServerState>;
   readonly statistics: Live<ServerStatistics>;
@@ -213,6 +219,10 @@ class Server implements TcpServer, RuntimeOwner {
     if (!this.#actor.snapshot.matches('closed')) throw new StartError('ALREADY_STARTED', 'the server runs already');
     if (signal?.aborted) throw new StartError('STOPPED', `the start was aborted: ${messageOf(signal.reason)}`);
     this.#open();
+    if (this.#hasGivenUp) {
+      this.#close();
+      throw new StartError('SHARED_FAILED', 'a shared chart failed again and again at its start: see `errors`');
+    }
     const abort = () => this.#actor.send({ type: 'STOP', option: 'force' });
     signal?.addEventListener('abort', abort, { once: true });
     const started = this.#until((snapshot) => !['resolving', 'opening', 'configuring'].includes(stateOf(snapshot)));
@@ -228,6 +238,10 @@ class Server implements TcpServer, RuntimeOwner {
 
   address(): SocketAddress | undefined {
     return this.#actor.snapshot.context.local;
+  }
+
+  get socketOptions(): readonly AppliedOption[] {
+    return this.#socket?.options ?? [];
   }
 
   suspend(): void {
@@ -291,11 +305,12 @@ class Server implements TcpServer, RuntimeOwner {
     this.#actor.send(event);
   }
 
-  sessionEnded(_session: Session, _record: SessionRecord): void {
+  sessionEnded(): void {
     this.#actor.send({ type: 'SESSION_CLOSED' });
   }
 
   giveUp(): void {
+    this.#hasGivenUp = true;
     this.#actor.send({ type: 'STOP', option: 'graceful' });
   }
 
@@ -339,6 +354,7 @@ class Server implements TcpServer, RuntimeOwner {
     const { layer, engine, time } = this.#runtime;
     this.#socket = layer.openServer(this.#address, this.#options.session.socket);
     layer.claim(this.#socket, this);
+    this.#hasGivenUp = false;
     this.#runtime.open();
     const sweeper = new Sweeper({
       layer,
@@ -353,15 +369,16 @@ class Server implements TcpServer, RuntimeOwner {
   }
 
   #close(): void {
-    this.#sweeper?.actor?.stop();
+    this.#sweeper?.finish();
     this.#runtime.close();
     if (this.#socket) this.#runtime.layer.release(this.#socket);
     this.#socket = undefined;
   }
 
   #lookAtState(snapshot: ServerSocketSnapshot): void {
-    if (snapshot.value === this.#lastState) return;
-    this.#lastState = snapshot.value;
+    const key = stateKey(snapshot);
+    if (key === this.#lastKey) return;
+    this.#lastKey = key;
     if (snapshot.matches({ saturated: 'byDescriptors' })) {
       this.#runtime.report(
         new RuntimeError('DESCRIPTORS_LOW', 'no descriptors are left: connections wait until one is free'),
@@ -373,7 +390,10 @@ class Server implements TcpServer, RuntimeOwner {
       );
     }
     if (snapshot.matches('closed')) this.#close();
-    this.#states.next(stateOf(snapshot));
+    const state = stateOf(snapshot);
+    if (state === this.#lastState) return;
+    this.#lastState = state;
+    this.#states.next(state);
   }
 
   #until(isReached: (snapshot: ServerSocketSnapshot) => boolean): Promise<ServerSocketSnapshot> {
@@ -467,15 +487,18 @@ export function parseAddress(
 /** What a person can do about it. */
 function explain(code: string, message: string, address: ListenAddress): string {
   const where = 'path' in address ? address.path : `${address.host}:${address.port}`;
+  const host = 'path' in address ? address.path : address.host;
   switch (code) {
     case 'EADDRINUSE':
       return `${where} is in use by another process`;
     case 'EADDRNOTAVAIL':
-      return `${where} is not an address of this machine`;
+      return `${host} is not an address of this machine`;
     case 'EACCES':
-      return `no permission to listen on ${where}`;
+      // For a Unix socket libuv says so of a folder that does not exist, too.
+      return `no permission to listen on ${where}${'path' in address ? ', or there is no such folder' : ''}`;
     case 'ENOTFOUND':
-      return `the name in ${where} is not known`;
+    case 'EAI_AGAIN':
+      return `the name ${host} is not known, or no name server answers (${code})`;
     default:
       return `cannot listen on ${where}: ${message}`;
   }

@@ -30,11 +30,16 @@ export interface ActorOwner<TOwner, TCommand> {
   failed(owner: TOwner, error: unknown): void;
   /** The chart has reached its final state. All its commands have been carried out. */
   done?(owner: TOwner, output: unknown): void;
+  /**
+   * The chart has moved by itself, not because of a `send`: by a timer, or by an actor that it invoked. All its commands have been
+   * carried out; told before `failed` and `done`.
+   */
+  moved?(owner: TOwner): void;
 }
 
 export interface EngineActor<TMachine extends AnyStateMachine> {
   start(): void;
-  /** Ends it without a word: no command, no `done`. */
+  /** Ends it without a word: no further command, no `done`. */
   stop(): void;
   /** Runs the macrostep and carries its commands out before it returns; from inside a command likewise. Ignored once the actor is over. */
   send(event: EventFromLogic<TMachine>): void;
@@ -71,6 +76,10 @@ class InterpretedActor<TMachine extends AnyStateMachine> implements EngineActor<
   readonly #due: Set<InterpretedActor<any>>;
   #commands: unknown[] = [];
   #depth = 0;
+  #isStopped = false;
+  /** Stopped, failed or done: XState would ignore an event, and in its development build say so on the console. */
+  #isOver = false;
+  #hasMoved = false;
   #ending: { error: unknown } | { output: unknown } | undefined;
 
   constructor(
@@ -91,6 +100,11 @@ class InterpretedActor<TMachine extends AnyStateMachine> implements EngineActor<
       if (this.#depth === 0) this.#dueLater();
     });
     actor.subscribe({
+      next: () => {
+        if (this.#depth > 0) return;
+        this.#hasMoved = true;
+        this.#dueLater();
+      },
       error: (error) => this.#end({ error }),
       complete: () => this.#end({ output: actor.getSnapshot().output as unknown }),
     });
@@ -105,12 +119,15 @@ class InterpretedActor<TMachine extends AnyStateMachine> implements EngineActor<
   }
 
   stop(): void {
+    this.#isStopped = this.#isOver = true;
     this.#commands = [];
-    this.#actor.stop();
     this.#ending = undefined;
+    this.#due.delete(this);
+    this.#actor.stop();
   }
 
   send(event: EventFromLogic<TMachine>): void {
+    if (this.#isOver) return;
     this.#run(() => this.#actor.send(event as AnyEventObject as EventFromLogic<TMachine>));
   }
 
@@ -133,7 +150,7 @@ class InterpretedActor<TMachine extends AnyStateMachine> implements EngineActor<
     this.#depth += 1;
     try {
       step();
-      for (let next = 0; next < own.length; next += 1) {
+      for (let next = 0; next < own.length && !this.#isStopped; next += 1) {
         this.#commands = [];
         this.#handlers.carryOut(this.#owner, own[next]);
       }
@@ -141,10 +158,17 @@ class InterpretedActor<TMachine extends AnyStateMachine> implements EngineActor<
       this.#depth -= 1;
       this.#commands = this.#depth === 0 ? [] : outer;
     }
-    if (this.#depth === 0) this.#tellEnd();
+    if (this.#depth > 0 || this.#isStopped) return;
+    if (this.#hasMoved) {
+      this.#hasMoved = false;
+      this.#handlers.moved?.(this.#owner);
+    }
+    this.#tellEnd();
   }
 
   #end(ending: { error: unknown } | { output: unknown }): void {
+    if (this.#isStopped) return;
+    this.#isOver = true;
     this.#ending = ending;
     if (this.#depth === 0) this.#dueLater();
   }

@@ -1,7 +1,7 @@
 /** The commands of a protocol's own that one session waits for, each with its deadline. */
 import type { SchedulerLike, Subscription } from 'rxjs';
 import type { EventObject } from 'xstate';
-import type { CommandHandler, SessionInfo } from './protocol.js';
+import { checkEvent, type CommandHandler, type SessionInfo } from './protocol.js';
 
 export interface HandlerOutcome {
   /** `undefined`: done, with nothing to say. */
@@ -52,7 +52,7 @@ export class PendingHandlers {
       return;
     }
     if (!isPromiseLike(answer)) {
-      this.outcome.answer(answer as EventObject | undefined);
+      this.#answer(answer, command);
       return;
     }
     const pending: Pending = { holds: handler.holds === true, abort, deadline: undefined };
@@ -66,7 +66,7 @@ export class PendingHandlers {
     }, handler.deadlineMs);
     answer.then(
       (event) => {
-        if (this.#settle(pending)) this.outcome.answer(event as EventObject | undefined);
+        if (this.#settle(pending)) this.#answer(event, command);
         else this.outcome.dropped();
       },
       (error: unknown) => {
@@ -91,6 +91,17 @@ export class PendingHandlers {
     return true;
   }
 
+  #answer(answer: unknown, command: EventObject): void {
+    let event: EventObject | undefined;
+    try {
+      event = answer === undefined ? undefined : checkEvent(answer, `the handler of ${command.type} answered`);
+    } catch (error) {
+      this.outcome.failed(error, command.type);
+      return;
+    }
+    this.outcome.answer(event);
+  }
+
   #fail(error: unknown, command: EventObject, handler: CommandHandler): void {
     if (!handler.failure) {
       this.outcome.failed(error, command.type);
@@ -98,7 +109,7 @@ export class PendingHandlers {
     }
     let event: EventObject;
     try {
-      event = handler.failure(error, command) as EventObject;
+      event = checkEvent(handler.failure(error, command), `\`failure\` of ${command.type} gave`);
     } catch (second) {
       this.outcome.failed(second, command.type);
       return;

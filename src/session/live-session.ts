@@ -22,6 +22,7 @@ import {
   waitsUntilDue,
   type SessionCommand,
   type SessionEvent,
+  type SessionSnapshot,
 } from '../../machines/session.js';
 import { ByteQueue } from '../codec/byte-queue.js';
 import { PeerError, type Codec, type Message } from '../codec/codec.js';
@@ -34,9 +35,9 @@ import { WaitEntry } from '../time/wait-wheel.js';
 import { PendingHandlers } from './command-handlers.js';
 import { messageOf, RuntimeError } from './errors.js';
 import type { ParsedSessionOptions } from './options.js';
-import { isMessageType, type AnyProtocol, type ProtocolCommand } from './protocol.js';
-import type { RegistryControl } from './registry.js';
-import type { Session, SessionRecord } from './session.js';
+import { checkEvent, type AnyProtocol, type ProtocolCommand } from './protocol.js';
+import type { RegistryControl, RegistryMember } from './registry.js';
+import type { SessionRecord } from './session.js';
 import type { SchedulerLike } from 'rxjs';
 
 /** What a session needs of the server or client that it belongs to. */
@@ -67,9 +68,19 @@ const PROTOCOL: ActorOwner<LiveSession, ProtocolCommand<Message, EventObject>> =
   carryOut: (session, command) => session.carryOutProtocol(command),
   failed: (session, error) => session.fail(error, 'the protocol chart threw'),
   done: (session) => session.close('graceful', 'protocol done'),
+  moved: (session) => session.protocolMoved(),
 };
 
-export class LiveSession extends WaitEntry implements Session {
+/** What may let the waits go on that stood still. END does where the output was congested: nothing is sent any more. */
+const WAITS_BEGIN: ReadonlySet<SessionEvent['type']> = new Set([
+  'FLOWING',
+  'RELEASED',
+  'INPUT_LOW',
+  'SET_WAITS',
+  'END',
+]);
+
+export class LiveSession extends WaitEntry implements RegistryMember {
   key: string | undefined = undefined;
   readonly peer: SocketAddress;
   readonly statistics: TcpSocketStatistics;
@@ -89,6 +100,8 @@ export class LiveSession extends WaitEntry implements Session {
   #depth = 0;
   #isOver = false;
   #decoding = false;
+  /** The peer's FIN: `#input` holds the last of its bytes. */
+  #inputEnding = false;
   /** The codec was told that no more bytes come. */
   #inputEnded = false;
   /** When the first of the waits that are being counted began. */
@@ -150,7 +163,7 @@ export class LiveSession extends WaitEntry implements Session {
     return this.#transport.snapshot.value;
   }
 
-  get transportSnapshot(): AnyMachineSnapshot {
+  get transportSnapshot(): SessionSnapshot {
     return this.#transport.snapshot;
   }
 
@@ -181,11 +194,20 @@ export class LiveSession extends WaitEntry implements Session {
     return this.#transport.snapshot.hasTag('sending');
   }
 
+  offer(message: Message): boolean {
+    if (!this.#transport.snapshot.hasTag('sending')) return false;
+    const bytes = this.#bytesOf(message);
+    this.#turn(() => this.#queue(bytes));
+    return this.#transport.snapshot.hasTag('sending');
+  }
+
   dispatch(event: EventObject): void {
+    checkEvent(event, 'dispatch was given');
     this.#turn(() => this.#tellProtocol(event));
   }
 
   close(option: CloseOption, reason = 'protocol asked'): void {
+    checkOption(option);
     if (option === 'force') this.#dropOutput();
     this.#turn(() => this.#tellLast({ type: 'STOP', option, reason }));
   }
@@ -220,8 +242,10 @@ export class LiveSession extends WaitEntry implements Session {
       case 'DECODE':
         if (command.bytes) this.#input.push(command.bytes);
         this.#decode();
+        if (this.#inputEnding) this.#endInput();
         return;
       case 'DECODE_END':
+        this.#inputEnding = true;
         this.#decode();
         this.#endInput();
         return;
@@ -283,12 +307,13 @@ export class LiveSession extends WaitEntry implements Session {
         });
         return;
       case 'TELL':
-        if (!this.#host.tellShared(command.to, command.event, this.id)) {
+        if (!this.#host.tellShared(command.to, checkEvent(command.event, 'TELL: the event is'), this.id)) {
           throw new TypeError(`TELL: the protocol ${protocol.name} has no shared actor ${JSON.stringify(command.to)}`);
         }
         return;
       case 'USE_CODEC': {
-        const factory = (protocol.codecs as Record<string, () => Codec>)[command.name];
+        const codecs = protocol.codecs as Record<string, () => Codec>;
+        const factory = Object.hasOwn(codecs, command.name) ? codecs[command.name] : undefined;
         if (!factory)
           throw new TypeError(`USE_CODEC: the protocol ${protocol.name} has no codec ${JSON.stringify(command.name)}`);
         this.#codec = factory();
@@ -309,6 +334,11 @@ export class LiveSession extends WaitEntry implements Session {
       default:
         this.#handle(command as EventObject);
     }
+  }
+
+  /** By a timer or an invoked actor: no turn is under way that would write what it sent, or see that it holds or no longer does. */
+  protocolMoved(): void {
+    if (!this.#isOver) this.#turn(() => this.#lookAtHold());
   }
 
   /** Ends the session for a fault of the protocol's own code. */
@@ -399,7 +429,7 @@ export class LiveSession extends WaitEntry implements Session {
   /** An event after which nothing more may be sent: what was sent before it goes first. */
   #tellLast(event: SessionEvent): void {
     this.#flush();
-    this.#transport.send(event);
+    this.#tellTransport(event);
   }
 
   #tellTransport(event: SessionEvent): void {
@@ -409,8 +439,7 @@ export class LiveSession extends WaitEntry implements Session {
 
   /** Waits that stood still, or were set anew, begin now. */
   #lookAtWaits(type: SessionEvent['type']): void {
-    if (this.#isOver || (type !== 'FLOWING' && type !== 'RELEASED' && type !== 'INPUT_LOW' && type !== 'SET_WAITS'))
-      return;
+    if (this.#isOver || !WAITS_BEGIN.has(type)) return;
     this.#waitsSinceMs = this.#host.time.now();
     this.#host.wheel.update(this);
   }
@@ -502,13 +531,21 @@ export class LiveSession extends WaitEntry implements Session {
   #encode(message: Message): void {
     let bytes: Uint8Array;
     try {
-      bytes = this.#codec.encode(message);
-      if (!(bytes instanceof Uint8Array))
-        throw new TypeError(`encode returned ${typeof bytes} instead of a Uint8Array`);
+      bytes = this.#bytesOf(message);
     } catch (error) {
       this.fail(error, `the message ${String(message?.type)} could not be encoded`);
       return;
     }
+    this.#queue(bytes);
+  }
+
+  #bytesOf(message: Message): Uint8Array {
+    const bytes: unknown = this.#codec.encode(message);
+    if (bytes instanceof Uint8Array) return bytes;
+    throw new TypeError(`encode returned ${typeof bytes} instead of a Uint8Array`);
+  }
+
+  #queue(bytes: Uint8Array): void {
     this.#output.push(bytes);
     this.#outputBytes += bytes.byteLength;
     // Sent all at once by a chart that is not the peer's doing: kept within the cap as well.
@@ -551,7 +588,8 @@ export class LiveSession extends WaitEntry implements Session {
   // The protocol's own commands
 
   #handle(command: EventObject): void {
-    const handler = this.#host.protocol.handlers?.[command.type];
+    const { handlers = {} } = this.#host.protocol;
+    const handler = Object.hasOwn(handlers, command.type) ? handlers[command.type] : undefined;
     if (!handler) {
       throw new TypeError(`the protocol ${this.#host.protocol.name} has no handler for it`);
     }
@@ -579,25 +617,18 @@ export class LiveSession extends WaitEntry implements Session {
 }
 
 /** A chart makes a new value object for each transition, also for one that leads to the same state. */
-function stateKey({ value }: AnyMachineSnapshot): string {
+export function stateKey({ value }: AnyMachineSnapshot): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function checkOption(option: unknown): CloseOption {
   if (option === 'graceful' || option === 'force') return option;
-  throw new TypeError(`CLOSE: expected the option 'graceful' or 'force', got ${String(option)}`);
+  throw new TypeError(`a close: expected the option 'graceful' or 'force', got ${String(option)}`);
 }
 
 /** A codec may be a user's: what it returns becomes an event, so it has to be one, and none of XState's own. */
 function checkMessage(message: Message): Message {
-  if (typeof message === 'object' && message !== null && isMessageType(message.type)) return message;
-  throw new TypeError(`decode returned ${describe(message)} instead of a message with a type of its own`);
-}
-
-function describe(value: unknown): string {
-  if (value instanceof Promise) return 'a promise';
-  if (typeof value !== 'object' || value === null) return String(value);
-  return `an object whose type is ${JSON.stringify((value as Message).type)}`;
+  return checkEvent(message, 'decode returned');
 }
 
 function joined(pieces: readonly Uint8Array[], byteLength: number): Uint8Array {

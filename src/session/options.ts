@@ -18,9 +18,12 @@ export interface SessionOptions {
   readonly highWaterMarkBytes?: number;
   /** Reading goes on at or below it. Default 16 384. */
   readonly lowWaterMarkBytes?: number;
-  /** Bytes held for one session, in and out each; beyond it the session ends (`slow reader`, `limit`). Default 4 MiB. */
+  /** Bytes held for one session, in and out each; beyond it the session is reset (`slow reader`, `limit`). Default 4 MiB. */
   readonly heldBytesMax?: number;
-  /** Read and dropped after our FIN; then RST. Default 1 MiB. */
+  /**
+   * Read and dropped after our FIN; then RST. Default 8 MiB: twice what a peer's kernel may hold of what it wrote before it noticed our
+   * FIN (tcp(7): tcp_wmem, 4 MiB). With 1 MiB peers under full load were reset that would have closed within the deadline (measured).
+   */
   readonly discardedBytesMax?: number;
   /** Options of the sockets themselves. */
   readonly socket?: TcpSocketUserOptions;
@@ -51,7 +54,7 @@ const SIZE = { min: 1, max: 2 ** 31 - 1 };
 export function parseSessionOptions(user: SessionOptions, path: string): ParsedSessionOptions {
   const { waitTimeoutMs = 100, waitTimeoutCountMax = 60 } = user;
   const { closeTimeoutMs = 5_000, sendTimeoutMs = 30_000, frameTimeoutMs = 30_000 } = user;
-  const { highWaterMarkBytes = 65_536, heldBytesMax = 4 * 1024 * 1024, discardedBytesMax = 1024 * 1024 } = user;
+  const { highWaterMarkBytes = 65_536, heldBytesMax = 4 * 1024 * 1024, discardedBytesMax = 8 * 1024 * 1024 } = user;
   const { lowWaterMarkBytes = Math.min(16_384, highWaterMarkBytes) } = user;
   checkInteger(`${path}.waitTimeoutMs`, waitTimeoutMs, TIMEOUT);
   checkInteger(`${path}.waitTimeoutCountMax`, waitTimeoutCountMax, { min: 0, max: 2 ** 31 - 1 });

@@ -16,7 +16,7 @@ import { checkInteger, refuseUnknown } from '../socket/check.js';
 import { SocketError } from '../socket/socket-layer.js';
 import type { TcpSocketStatistics } from '../socket/statistics.js';
 import type { TcpInfo } from '../socket/tcp-info.js';
-import type { SessionOptions } from './options.js';
+import { parseSessionOptions, refuseUnknownOptions, type SessionOptions } from './options.js';
 
 /** What a protocol chart may `emit`. `Out`: the messages it sends; `Own`: its own commands, each with a handler; `Reason`: its own reasons. */
 export type ProtocolCommand<
@@ -164,19 +164,29 @@ export interface ProtocolDefinition<TCodecs extends CodecFactories, TMachine ext
   };
 }
 
+type Sent<TMachine extends AnyStateMachine> = Extract<EmittedFrom<TMachine>, { type: 'SEND' }>;
+
+/** What the chart sends; `never` for one that sends nothing. */
+type SentMessage<TMachine extends AnyStateMachine> = [Sent<TMachine>] extends [never]
+  ? never
+  : Sent<TMachine> extends { message: infer M }
+    ? M
+    : never;
+
 /** Turns into an error message where the chart does not know a message that a codec decodes, or sends one that none encodes. */
 type Fits<TCodecs extends CodecFactories, TMachine extends AnyStateMachine> = [
   MessageIn<TCodecs[keyof TCodecs]>,
 ] extends [EventFromLogic<TMachine>]
-  ? [Extract<EmittedFrom<TMachine>, { type: 'SEND' }>] extends [{ type: 'SEND'; message: infer M }]
-    ? [M] extends [MessageOut<TCodecs[keyof TCodecs]>]
-      ? unknown
-      : {
-          machine: {
-            'the chart sends a message that no codec encodes': Exclude<M, MessageOut<TCodecs[keyof TCodecs]>>;
-          };
-        }
-    : unknown
+  ? [SentMessage<TMachine>] extends [MessageOut<TCodecs[keyof TCodecs]>]
+    ? unknown
+    : {
+        machine: {
+          'the chart sends a message that no codec encodes': Exclude<
+            SentMessage<TMachine>,
+            MessageOut<TCodecs[keyof TCodecs]>
+          >;
+        };
+      }
   : {
       machine: {
         'a codec decodes a message that the chart does not declare': Exclude<
@@ -225,7 +235,7 @@ export function defineProtocol<const TCodecs extends CodecFactories, TMachine ex
     throw invalid('codecs', codecs, 'at least one codec factory, by name');
   }
   for (const [codecName, factory] of Object.entries(codecs)) checkCodec(codecName, factory);
-  if (!(initialCodec in codecs))
+  if (!Object.hasOwn(codecs, initialCodec))
     throw invalid('initialCodec', initialCodec, `one of ${Object.keys(codecs).join(', ')}`);
   checkMachine('machine', machine);
   for (const fact of facts) if (!FACTS.includes(fact)) throw invalid('facts', fact, `some of ${FACTS.join(', ')}`);
@@ -237,6 +247,8 @@ export function defineProtocol<const TCodecs extends CodecFactories, TMachine ex
   for (const [type, handler] of Object.entries(handlers as Record<string, CommandHandler>)) checkHandler(type, handler);
   for (const [key, actor] of Object.entries(shared)) checkMachine(`shared.${key}.machine`, actor?.machine);
   const maxIterations = definition.options?.maxIterations ?? 1_000;
+  refuseUnknownOptions('protocol.options', definition.options ?? {}, ['maxIterations']);
+  parseSessionOptions(definition.options ?? {}, 'protocol.options');
   checkInteger('protocol.options.maxIterations', maxIterations, { min: 1, max: 1_000_000 });
   return Object.freeze({
     ...(definition as ProtocolDefinition<TCodecs, TMachine>),
@@ -294,10 +306,29 @@ export function isMessageType(type: unknown): type is string {
   );
 }
 
+/** @returns `event`. @throws {TypeError} that begins with `what` when it is no event that a chart may be sent. */
+export function checkEvent(event: unknown, what: string): EventObject {
+  if (typeof event === 'object' && event !== null && isMessageType((event as EventObject).type)) {
+    return event as EventObject;
+  }
+  throw new TypeError(`${what} ${describeEvent(event)} instead of an event with a type of its own`);
+}
+
+function describeEvent(value: unknown): string {
+  if (value instanceof Promise) return 'a promise';
+  if (typeof value !== 'object' || value === null) return String(value);
+  return `an object whose type is ${JSON.stringify((value as EventObject).type)}`;
+}
+
 function checkMachine(path: string, machine: unknown): void {
-  if (!(machine instanceof Object && 'config' in machine && 'implementations' in machine && 'root' in machine)) {
+  if (!isMachine(machine)) {
     throw invalid(path, machine, 'a machine made by setup().createMachine() of xstate 5');
   }
+}
+
+/** Not `instanceof`: it may be of another copy of XState. */
+function isMachine(value: unknown): value is AnyStateMachine {
+  return value instanceof Object && 'config' in value && 'implementations' in value && 'root' in value;
 }
 
 function checkHandler(type: string, handler: CommandHandler): void {
@@ -310,10 +341,45 @@ function checkHandler(type: string, handler: CommandHandler): void {
   checkInteger(`${path}.deadlineMs`, handler.deadlineMs, { min: 1, max: 2 ** 31 - 1 });
 }
 
-/** XState reads the bound of endless `always` and `raise` loops from the config: a copy, so that the user's machine stays as it is. */
-function limited<TMachine extends AnyStateMachine>(machine: TMachine, maxIterations: number): TMachine {
-  const config = { ...machine.config, options: { ...(machine.config as { options?: object }).options, maxIterations } };
-  return new StateMachine(config, machine.implementations) as unknown as TMachine;
+/**
+ * XState reads the bound of endless `always` and `raise` loops from the config: a copy, so that the user's machine stays as it is.
+ * The charts that it invokes are bounded as well; one that is spawned without being named in `setup` cannot be.
+ */
+function limited<TMachine extends AnyStateMachine>(
+  machine: TMachine,
+  maxIterations: number,
+  copies = new Map<unknown, AnyStateMachine>(),
+): TMachine {
+  const bound = (logic: unknown): unknown =>
+    isMachine(logic) ? (copies.get(logic) ?? limited(logic, maxIterations, copies)) : logic;
+  const actors: Record<string, unknown> = { ...machine.implementations.actors };
+  const config = boundInvokes(machine.config as NodeConfig, bound) as typeof machine.config;
+  const options = { ...(config as { options?: object }).options, maxIterations };
+  const copy = new StateMachine({ ...config, options } as never, { ...machine.implementations, actors } as never);
+  copies.set(machine, copy);
+  for (const [name, logic] of Object.entries(actors)) actors[name] = bound(logic);
+  return copy as unknown as TMachine;
+}
+
+interface NodeConfig {
+  readonly invoke?: unknown;
+  readonly states?: Readonly<Record<string, NodeConfig>>;
+}
+
+/** A copy of a state's config in which machines that it invokes in place are replaced. */
+function boundInvokes(node: NodeConfig, bound: (logic: unknown) => unknown): NodeConfig {
+  const replaced = (invoke: unknown): unknown => {
+    const { src } = (invoke ?? {}) as { src?: unknown };
+    return isMachine(src) ? { ...(invoke as object), src: bound(src) } : invoke;
+  };
+  const { invoke, states } = node;
+  return {
+    ...node,
+    ...(invoke !== undefined && { invoke: Array.isArray(invoke) ? invoke.map(replaced) : replaced(invoke) }),
+    ...(states && {
+      states: Object.fromEntries(Object.entries(states).map(([k, s]) => [k, boundInvokes(s ?? {}, bound)])),
+    }),
+  };
 }
 
 function hasHold(node: AnyStateMachine['root']): boolean {

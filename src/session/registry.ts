@@ -15,17 +15,26 @@ export type RegistryChange =
   | { readonly type: 'changed'; readonly session: Session }
   | { readonly type: 'removed'; readonly session: Session; readonly record: SessionRecord };
 
+/** A session as its registry knows it. */
+export interface RegistryMember extends Session {
+  /**
+   * As `send`, for a message that somebody else sends: one that cannot be encoded does not end this session.
+   * @throws what `encode` threw
+   */
+  offer(message: Message): boolean;
+}
+
 /** What only the owner of a registry may do. */
 export interface RegistryControl {
   readonly registry: SessionRegistry;
-  insert(session: Session): void;
-  remove(session: Session, record: SessionRecord): void;
-  changed(session: Session): void;
-  setKey(session: Session, key: string): boolean;
-  join(session: Session, group: string): void;
-  leave(session: Session, group: string): void;
-  /** Lets records go that ended before the last call. @returns how many */
-  forgetRecent(max: number): number;
+  insert(session: RegistryMember): void;
+  remove(session: RegistryMember, record: SessionRecord): void;
+  changed(session: RegistryMember): void;
+  setKey(session: RegistryMember, key: string): boolean;
+  join(session: RegistryMember, group: string): void;
+  leave(session: RegistryMember, group: string): void;
+  /** Lets records go that were there at the last call. @returns how many */
+  forgetRecent(): number;
 }
 
 export class RegistryError extends Error {
@@ -38,13 +47,15 @@ export class RegistryError extends Error {
   }
 }
 
-const NOBODY: ReadonlySet<Session> = new Set();
+const NOBODY: ReadonlySet<RegistryMember> = new Set();
 
 export class SessionRegistry implements Iterable<Session> {
-  readonly #sessions = new Map<string, Session>();
-  readonly #keys = new Map<string, Session>();
-  readonly #groups = new Map<string, Set<Session>>();
+  readonly #sessions = new Map<string, RegistryMember>();
+  readonly #keys = new Map<string, RegistryMember>();
+  readonly #groups = new Map<string, Set<RegistryMember>>();
   readonly #recent: SessionRecord[] = [];
+  /** How many of `#recent`, from its beginning, were there when the sweeper came by last. */
+  #seenCount = 0;
   readonly #changes = new Subject<RegistryChange>();
   readonly #recentMax: number;
 
@@ -75,7 +86,7 @@ export class SessionRegistry implements Iterable<Session> {
       setKey: (session, key) => registry.#setKey(session, key),
       join: (session, group) => registry.#join(session, group),
       leave: (session, group) => registry.#leave(session, group),
-      forgetRecent: (max) => registry.#recent.splice(0, max).length,
+      forgetRecent: () => registry.#forgetRecent(),
     };
   }
 
@@ -117,6 +128,7 @@ export class SessionRegistry implements Iterable<Session> {
   /**
    * Sends to every session, or to those of a group. One that cannot take it (closing, beyond its hard cap) does not hold up the others.
    * @returns how many took it.
+   * @throws what the first codec threw that cannot encode it, after the others had their turn: whoever sends it is at fault.
    */
   broadcast(
     message: Message,
@@ -124,16 +136,22 @@ export class SessionRegistry implements Iterable<Session> {
   ): number {
     const { group, except = [] } = options;
     // A copy: a session that takes the message may end, and so leave, or make others join.
-    const members = group === undefined ? [...this.#sessions.values()] : this.group(group);
+    const members = [...(group === undefined ? this.#sessions.values() : (this.#groups.get(group) ?? NOBODY))];
     let taken = 0;
+    let failure: { error: unknown } | undefined;
     for (const session of members) {
       if (session.id === except || (Array.isArray(except) && except.includes(session.id))) continue;
-      if (session.send(message)) taken += 1;
+      try {
+        if (session.offer(message)) taken += 1;
+      } catch (error) {
+        failure ??= { error };
+      }
     }
+    if (failure) throw failure.error;
     return taken;
   }
 
-  #insert(session: Session): void {
+  #insert(session: RegistryMember): void {
     if (this.#sessions.has(session.id)) {
       throw new RegistryError(
         'DUPLICATE_ID',
@@ -144,17 +162,26 @@ export class SessionRegistry implements Iterable<Session> {
     this.#changes.next({ type: 'added', session });
   }
 
-  #remove(session: Session, record: SessionRecord): void {
+  #remove(session: RegistryMember, record: SessionRecord): void {
     if (this.#sessions.get(session.id) !== session) return;
     this.#sessions.delete(session.id);
     if (session.key !== undefined) this.#keys.delete(session.key);
     for (const group of session.groups) this.#leaveGroup(session, group);
     this.#recent.push(record);
-    if (this.#recent.length > this.#recentMax) this.#recent.shift();
+    if (this.#recent.length > this.#recentMax) {
+      this.#recent.shift();
+      this.#seenCount = Math.max(0, this.#seenCount - 1);
+    }
     this.#changes.next({ type: 'removed', session, record });
   }
 
-  #setKey(session: Session, key: string): boolean {
+  #forgetRecent(): number {
+    const forgotten = this.#recent.splice(0, this.#seenCount).length;
+    this.#seenCount = this.#recent.length;
+    return forgotten;
+  }
+
+  #setKey(session: RegistryMember, key: string): boolean {
     const holder = this.#keys.get(key);
     if (holder) return holder === session;
     if (session.key !== undefined) this.#keys.delete(session.key);
@@ -162,16 +189,16 @@ export class SessionRegistry implements Iterable<Session> {
     return true;
   }
 
-  #join(session: Session, group: string): void {
-    const members = this.#groups.get(group) ?? new Set();
+  #join(session: RegistryMember, group: string): void {
+    const members = this.#groups.get(group) ?? new Set<RegistryMember>();
     this.#groups.set(group, members.add(session));
   }
 
-  #leave(session: Session, group: string): void {
+  #leave(session: RegistryMember, group: string): void {
     this.#leaveGroup(session, group);
   }
 
-  #leaveGroup(session: Session, group: string): void {
+  #leaveGroup(session: RegistryMember, group: string): void {
     const members = this.#groups.get(group);
     members?.delete(session);
     if (members?.size === 0) this.#groups.delete(group);

@@ -29,7 +29,7 @@ export interface ServerEvent {
 export interface RuntimeOwner {
   /** An event of a socket that is the owner's own (claimed for it). */
   receive(socket: SocketRecord, event: SocketEvent): void;
-  sessionEnded(session: Session, record: SessionRecord): void;
+  sessionEnded(session: LiveSession, record: SessionRecord): void;
   /** A shared actor failed too often. */
   giveUp(): void;
 }
@@ -68,6 +68,7 @@ export class Runtime implements SessionHost {
   readonly #ids: () => string;
   readonly #owner: RuntimeOwner;
   readonly #errors = new Subject<RuntimeError>();
+  readonly #events = new Subject<ServerEvent>();
   readonly #perAddress = new Map<string, number>();
   readonly #totals: SessionTotals = {
     closed: 0,
@@ -77,7 +78,8 @@ export class Runtime implements SessionHost {
     answersDropped: 0,
     reasons: {},
   };
-  #reporting = false;
+  /** Being told, the first one now: what a subscriber of `errors` causes comes after what it was told. */
+  readonly #reports: RuntimeError[] = [];
   #watching = false;
   #shared: SharedActors | undefined;
   #wire: Subscription | undefined;
@@ -103,16 +105,12 @@ export class Runtime implements SessionHost {
       onError: (error) => this.#internal(error),
     });
     this.registry = SessionRegistry.create(parts.recentMax, subscriberFailed, (watching) => this.#watch(watching));
-    this.errors = new PublicStream((subscriber) => this.#errors.subscribe(subscriber), subscriberFailed);
-    this.events = new PublicStream(
-      (subscriber) =>
-        this.layer.events.subscribe(({ socket, event }) => {
-          if (!this.#isOurs(socket)) return;
-          const session = socket.owner instanceof LiveSession ? socket.owner : undefined;
-          subscriber.next({ session, socket, event });
-        }),
-      subscriberFailed,
+    // A subscriber of `errors` that throws is itself an error; reporting that to it again would never end.
+    this.errors = new PublicStream(
+      (subscriber) => this.#errors.subscribe(subscriber),
+      () => {},
     );
+    this.events = new PublicStream((subscriber) => this.#events.subscribe(subscriber), subscriberFailed);
   }
 
   /** Wires the layer's stream to the sessions and makes the shared actors. */
@@ -184,14 +182,8 @@ export class Runtime implements SessionHost {
   // What sessions need (SessionHost)
 
   report(error: RuntimeError): void {
-    // A subscriber of `errors` that throws is itself an error; reporting that to it again would never end.
-    if (this.#reporting) return;
-    this.#reporting = true;
-    try {
-      this.#errors.next(error);
-    } finally {
-      this.#reporting = false;
-    }
+    if (this.#reports.push(error) > 1) return;
+    for (; this.#reports.length > 0; this.#reports.shift()) this.#errors.next(this.#reports[0]!);
   }
 
   tellShared(to: string, event: EventObject, session: string): boolean {
@@ -216,19 +208,17 @@ export class Runtime implements SessionHost {
 
   #route({ socket, event }: SocketSignal): void {
     const { owner } = socket;
+    const session = owner instanceof LiveSession ? owner : undefined;
+    // A layer may serve several runtimes.
+    if (session ? this.registry.registry.get(session.id) !== session : owner !== this.#owner) return;
+    // Before its consequences, so that whoever looks sees them in order.
+    if (this.#events.observed) this.#events.next({ session, socket, event });
     try {
-      if (owner instanceof LiveSession) {
-        // A layer may serve several runtimes.
-        if (this.registry.registry.get(owner.id) === owner) owner.receive(event);
-      } else if (owner === this.#owner) this.#owner.receive(socket, event);
+      if (session) session.receive(event);
+      else this.#owner.receive(socket, event);
     } catch (error) {
       this.#internal(error);
     }
-  }
-
-  #isOurs(socket: SocketRecord): boolean {
-    const { owner } = socket;
-    return owner === this.#owner || (owner instanceof LiveSession && this.registry.registry.get(owner.id) === owner);
   }
 
   #watch(watching: boolean): void {

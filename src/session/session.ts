@@ -1,6 +1,7 @@
 /** A session as users see it: while it lives, and what is left of it. `live-session.ts` is the work behind it. */
 import type { AnyMachineSnapshot, EventObject } from 'xstate';
 import type { CloseOption, SocketAddress } from '../../machines/events.js';
+import type { SessionSnapshot } from '../../machines/session.js';
 import type { Message } from '../codec/codec.js';
 import type { TcpSocketStatistics } from '../socket/statistics.js';
 import type { SessionInfo } from './protocol.js';
@@ -9,6 +10,8 @@ import type { SessionInfo } from './protocol.js';
 export interface Session extends SessionInfo {
   /** Value of the transport's chart: `'accepted'`, `{ connected: 'flowing' }` ... */
   readonly transportState: AnyMachineSnapshot['value'];
+  /** Snapshot of the transport's chart, for `matches` and its context. */
+  readonly transportSnapshot: SessionSnapshot;
   /** Snapshot of the protocol's chart. */
   readonly protocolSnapshot: AnyMachineSnapshot;
   readonly groups: readonly string[];

@@ -23,41 +23,53 @@ interface SharedActor {
   readonly name: string;
   readonly definition: SharedDefinition;
   readonly host: SharedActorsHost;
-  actor: EngineActor<AnyStateMachine>;
+  /** `undefined` when its input could not be made. */
+  actor: EngineActor<AnyStateMachine> | undefined;
   readonly restartedAtMs: number[];
 }
 
 const SHARED: ActorOwner<SharedActor, SharedCommand> = {
   carryOut: ({ name, host }, command) => {
-    switch (command.type) {
-      case 'DISPATCH':
-        // To a session that has ended meanwhile: nobody is there to get it.
-        host.registry.get(command.session)?.dispatch(command.event);
-        return;
-      case 'BROADCAST':
-        host.registry.broadcast(command.message, {
-          ...(command.group !== undefined && { group: command.group }),
-          ...(command.except !== undefined && { except: command.except }),
-        });
-        return;
-      default:
-        host.report(
-          new RuntimeError(
-            'SHARED_FAILED',
-            `the shared chart ${name} emitted an unknown command ${String((command as EventObject).type)}`,
-          ),
-        );
+    try {
+      carryOut(name, host, command);
+    } catch (error) {
+      // The actor is fine, and so are the sessions: one command was wrong.
+      host.report(
+        new RuntimeError(
+          'SHARED_FAILED',
+          `the command ${command.type} of the shared chart ${name} failed: ${messageOf(error)}`,
+          undefined,
+          { cause: error },
+        ),
+      );
     }
   },
   failed: (shared, error) => restart(shared, error),
 };
+
+function carryOut(name: string, host: SharedActorsHost, command: SharedCommand): void {
+  switch (command.type) {
+    case 'DISPATCH':
+      // To a session that has ended meanwhile: nobody is there to get it.
+      host.registry.get(command.session)?.dispatch(command.event);
+      return;
+    case 'BROADCAST':
+      host.registry.broadcast(command.message, {
+        ...(command.group !== undefined && { group: command.group }),
+        ...(command.except !== undefined && { except: command.except }),
+      });
+      return;
+    default:
+      throw new TypeError(`${name} has no such command`);
+  }
+}
 
 export class SharedActors {
   readonly #actors = new Map<string, SharedActor>();
 
   constructor(definitions: Readonly<Record<string, SharedDefinition>>, host: SharedActorsHost) {
     for (const [name, definition] of Object.entries(definitions)) {
-      const shared = { name, definition, host, restartedAtMs: [] } as unknown as SharedActor;
+      const shared: SharedActor = { name, definition, host, actor: undefined, restartedAtMs: [] };
       this.#actors.set(name, shared);
       run(shared);
     }
@@ -66,29 +78,37 @@ export class SharedActors {
   /** @returns false when there is no actor of that name */
   tell(name: string, event: EventObject, session: string): boolean {
     const shared = this.#actors.get(name);
-    shared?.actor.send({ ...event, session } as never);
+    shared?.actor?.send({ ...event, session } as never);
     return shared !== undefined;
   }
 
   /** A session has ended; `reason` is its close reason. */
   sessionClosed(session: string, reason: string): void {
-    for (const { actor } of this.#actors.values()) actor.send({ type: 'SESSION_CLOSED', session, reason } as never);
+    for (const { actor } of this.#actors.values()) actor?.send({ type: 'SESSION_CLOSED', session, reason } as never);
   }
 
   /** Snapshots, by name. */
   snapshots(): Record<string, unknown> {
-    return Object.fromEntries([...this.#actors].map(([name, { actor }]) => [name, actor.snapshot]));
+    return Object.fromEntries([...this.#actors].map(([name, { actor }]) => [name, actor?.snapshot]));
   }
 
   stop(): void {
-    for (const { actor } of this.#actors.values()) actor.stop();
+    for (const { actor } of this.#actors.values()) actor?.stop();
     this.#actors.clear();
   }
 }
 
 function run(shared: SharedActor): void {
   const { definition, host } = shared;
-  shared.actor = host.engine.createActor(definition.machine, definition.input?.(), shared, SHARED);
+  let input: unknown;
+  try {
+    input = definition.input?.();
+  } catch (error) {
+    shared.actor = undefined;
+    restart(shared, error);
+    return;
+  }
+  shared.actor = host.engine.createActor(definition.machine, input as never, shared, SHARED);
   shared.actor.start();
 }
 

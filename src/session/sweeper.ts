@@ -20,8 +20,6 @@ export interface SweeperHost {
 export class Sweeper {
   actor: EngineActor<typeof gcSweeperMachine> | undefined;
   #sockets: IterableIterator<SocketRecord> | undefined;
-  /** Records that were there when the last sweep began: they have been shown for a whole interval. */
-  #seenRecords = 0;
 
   constructor(readonly host: SweeperHost) {}
 
@@ -29,8 +27,8 @@ export class Sweeper {
     const done = { type: 'SLICE_DONE' as const, freed: 0, forced: 0, leaked: 0, remaining: 0 };
     const { layer, registry } = this.host;
     if (first) {
-      done.freed = registry.forgetRecent(this.#seenRecords);
-      this.#seenRecords = registry.registry.recent.length;
+      // Those that were there when the last sweep began: they have been shown for a whole interval.
+      done.freed = registry.forgetRecent();
       this.#sockets = layer.sockets();
     }
     for (let looked = 0; looked < max; looked += 1) {
@@ -42,6 +40,13 @@ export class Sweeper {
       this.#lookAt(next.value, done);
     }
     return { ...done, remaining: 1 };
+  }
+
+  /** No sweep follows: what was given up and is still not closed is forced now. */
+  finish(): void {
+    this.actor?.stop();
+    const { layer } = this.host;
+    for (const socket of [...layer.sockets()]) if (socket.markedDeleted) layer.release(socket);
   }
 
   #lookAt(socket: SocketRecord, done: { freed: number; forced: number; leaked: number }): void {

@@ -24,6 +24,10 @@ export class FakeSocket implements RoutedSocket {
   queued = 0;
   /** The peer answers our FIN with its own; false: it keeps its side open. */
   answersFin = true;
+  /** CLOSE is reported once both sides have sent FIN; false: the test closes it. */
+  closesItself = true;
+  /** Our RST closes it at once; false: nothing is heard of it any more. */
+  closesOnRst = true;
   paused = true;
   #finSent = false;
   #peerEnded = false;
@@ -86,6 +90,7 @@ export class FakeSocket implements RoutedSocket {
   carryOut(command: SocketCommand): void {
     if (this.closed) return;
     this.commands.push(command);
+    if (command.type === this.layer.unanswered) return;
     switch (command.type) {
       case 'WRITE':
         this.statistics.bytesWritten += command.bytes.byteLength;
@@ -100,7 +105,7 @@ export class FakeSocket implements RoutedSocket {
         else this.#closeWhenBothEnded();
         return;
       case 'SEND_RST':
-        this.close(true);
+        if (this.closesOnRst) this.close(true);
         return;
       case 'PAUSE':
       case 'RESUME':
@@ -126,7 +131,7 @@ export class FakeSocket implements RoutedSocket {
   }
 
   #closeWhenBothEnded(): void {
-    if (this.#finSent && this.#peerEnded) this.close(false);
+    if (this.closesItself && this.#finSent && this.#peerEnded) this.close(false);
   }
 }
 
@@ -136,6 +141,8 @@ export class FakeLayer implements SocketLayer {
   /** Client sockets that were asked to connect, in order. */
   readonly connects: FakeSocket[] = [];
   server: FakeSocket | undefined;
+  /** A command of the server socket that nothing answers. */
+  unanswered: string | undefined;
   listenFailure: { code: string; message: string } | undefined;
   use: { limit: number; used: number } | undefined;
   #lastHandle = 0;
@@ -157,9 +164,13 @@ export class FakeLayer implements SocketLayer {
   }
 
   /** A peer connects. */
-  connect(from: Partial<SocketAddress> = {}, descriptor = 10): FakeSocket {
+  connect(
+    from: Partial<SocketAddress> = {},
+    descriptor = 10,
+    behaviour: Partial<Pick<FakeSocket, 'takes' | 'answersFin' | 'closesItself' | 'closesOnRst'>> = {},
+  ): FakeSocket {
     const peer = { ...address(50_000 + this.#lastHandle), ...from };
-    const socket = this.#open('acceptedClient', peer);
+    const socket = Object.assign(this.#open('acceptedClient', peer), behaviour);
     this.server!.report({ type: 'ACCEPT', socket: socket.handle, peer, descriptor });
     return socket;
   }
