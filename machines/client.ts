@@ -148,7 +148,7 @@ export const clientMachine = setup({
       },
       states: {
         fresh: {
-          after: { settleTimeout: 'settled' },
+          after: { settleTimeout: { target: 'settled', actions: 'begin' } },
           on: {
             SESSION_CLOSED: [{ target: '#client.closed',  guard: 'isWanted' },
                         { target: '#client.closed',  actions: 'noteUnread', guard: 'isLastUnread' },

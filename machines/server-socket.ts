@@ -5,12 +5,11 @@
  *   transition of its own, since users mend them differently (another port, another address, more rights).
  * - The count of sessions is context, so that whether a connection is admitted is decided here and nowhere else. The number
  *   of sessions of one address comes with the event: a map of addresses, copied at each change, would cost more than a session.
- * - A queued connection's deadline is a delayed QUEUE_TIMEOUT that is not cancelled on admission (an id cannot be made from
- *   the event); for a connection that has left the queue it is ignored.
+ * - A queued connection's deadline is a delayed QUEUE_TIMEOUT of its own, since each has been waiting for another time.
  * - Ignored on purpose: WAIT_TIMEOUT (a wait without a connection is harmless), START of a server that runs, and ERROR while
  *   accepting (`accept(2)` may fail for one connection: the runtime reports it, the next is taken).
  */
-import { assign, emit, enqueueActions, raise, setup, type SnapshotFrom } from 'xstate';
+import { assign, cancel, emit, enqueueActions, setup, type SnapshotFrom } from 'xstate';
 import type { CloseOption, SocketAddress, SocketCommand, SocketEvent, SocketHandle } from './events.js';
 
 /** What happens to a connection that comes while `maxSessions` are live. */
@@ -130,7 +129,10 @@ export const serverSocketMachine = setup({
     /** The oldest of the queue, as many as there are places. */
     admitQueued: enqueueActions(({ context: c, enqueue }) => {
       const admitted = c.queue.slice(0, Math.max(0, c.maxSessions - c.sessions));
-      for (const socket of admitted) enqueue.emit({ type: 'ADMIT', socket });
+      for (const socket of admitted) {
+        enqueue.cancel(queueTimer(socket));
+        enqueue.emit({ type: 'ADMIT', socket });
+      }
       enqueue.assign({
         queue: c.queue.slice(admitted.length),
         sessions: c.sessions + admitted.length,
@@ -139,14 +141,19 @@ export const serverSocketMachine = setup({
     }),
     refuse: emit(({ event }, reason: RefuseReason) => ({ type: 'REFUSE', socket: (event as Accepted).socket, reason })),
     refuseQueued: enqueueActions(({ context, enqueue }) => {
-      for (const socket of context.queue) enqueue.emit({ type: 'REFUSE', socket, reason: 'not accepting' });
+      for (const socket of context.queue) {
+        enqueue.cancel(queueTimer(socket));
+        enqueue.emit({ type: 'REFUSE', socket, reason: 'not accepting' });
+      }
     }),
     stopListeningByPolicy: enqueueActions(({ context, enqueue }) => {
       if (context.atMaxSessions === 'stopListening' && context.listening) enqueue.emit({ type: 'STOP_LISTENING' });
     }),
-    armQueueTimeout: raise(({ event }) => ({ type: 'QUEUE_TIMEOUT', socket: (event as Accepted).socket }), {
-      delay: 'queueTimeout',
+    armQueueTimeout: enqueueActions(({ context, event, enqueue }) => {
+      const { socket } = event as Accepted;
+      enqueue.raise({ type: 'QUEUE_TIMEOUT', socket }, { id: queueTimer(socket), delay: context.queueTimeoutMs });
     }),
+    disarmQueueTimeout: cancel(({ event }) => queueTimer((event as Accepted).socket)),
     joinQueue: assign({ queue: ({ context, event }) => [...context.queue, (event as Accepted).socket] }),
     leaveQueue: assign({
       queue: ({ context, event }) => context.queue.filter((socket) => socket !== (event as Accepted).socket),
@@ -188,7 +195,6 @@ export const serverSocketMachine = setup({
   delays: {
     resolveTimeout: ({ context }) => context.resolveTimeoutMs,
     openTimeout: ({ context }) => context.openTimeoutMs,
-    queueTimeout: ({ context }) => context.queueTimeoutMs,
     descriptorLookTimeout: ({ context }) => context.descriptorLookMs,
     drainTimeout: ({ context }) => context.deadlineMs ?? context.drainTimeoutMs,
     forceTimeout: ({ context }) => context.forceTimeoutMs,
@@ -283,7 +289,7 @@ export const serverSocketMachine = setup({
                    { actions: ['joinQueue', 'armQueueTimeout'],                                     guard: 'hasQueuePlace' },
                    { actions: [{ type: 'refuse', params: 'max sessions' }, 'countRefused'] }],
         QUEUE_TIMEOUT: { actions: ['leaveQueue', { type: 'refuse', params: 'queue timeout' }, 'countRefused'], guard: 'isQueued' },
-        QUEUE_LEFT: { actions: 'leaveQueue' },
+        QUEUE_LEFT: { actions: ['leaveQueue', 'disarmQueueTimeout'] },
         SUSPEND:   { target: 'suspended', actions: ['refuseQueued', 'emptyQueue'] },
       },
       states: {
@@ -355,6 +361,10 @@ export const serverSocketMachine = setup({
 });
 
 export type ServerSocketSnapshot = SnapshotFrom<typeof serverSocketMachine>;
+
+function queueTimer(socket: SocketHandle): string {
+  return `queue.${socket}`;
+}
 
 function hasDescriptors(context: ServerSocketContext, event: ServerSocketEvent): boolean {
   return (event as { used: number }).used < context.descriptorMax;

@@ -79,6 +79,7 @@ const session = setup({
       c.waitTimeoutCount + (event as Waited).waits >= c.waitTimeoutCountMax,
     isCountingWaits: ({ context }) => isCountingWaits(context),
     isForce: ({ event }) => (event as StopRequest).option === 'force',
+    hasWaited: ({ context }) => context.waitTimeoutCount > 0,
     isInputFull: ({ context }) => context.inputFull,
     isReset: ({ event }) => ['ECONNRESET', 'EPIPE'].includes((event as Failed).code),
     isTimedOut: ({ event }) => (event as Failed).code === 'ETIMEDOUT',
@@ -136,7 +137,8 @@ const session = setup({
       closedBy: ({ context, event }) => context.closedBy ?? ((event as Closed).byReset ? 'rst' : 'fin'),
       reason: ({ context, event }) => context.reason ?? ((event as Closed).byReset ? 'peer reset' : 'peer closed'),
     }),
-    noteRst: assign({ closedBy: 'rst' }),
+    noteGraceful: assign({ option: ({ context }) => context.option ?? 'graceful' }),
+    noteForce: assign({ option: ({ context }) => context.option ?? 'force', closedBy: 'rst' }),
   },
   delays: {
     closeTimeout: ({ context }) => context.closeTimeoutMs,
@@ -207,7 +209,9 @@ export const sessionMachine = session.createMachine({
       initial: 'flowing',
       on: {
         ...whileReading('#session.closing'),
-        READ:        { actions: ['resetWaits', 'decode'] },
+        // Waits are delivered when one matters, so mostly there is nothing to reset.
+        READ:       [{ actions: ['resetWaits', 'decode'], guard: 'hasWaited' },
+                     { actions: 'decode' }],
         SEND:        { actions: 'write' },
         END:         { target: 'halfClosed.byUs' },
         PEER_END:    { target: 'halfClosed.byPeer' },
@@ -285,7 +289,7 @@ export const sessionMachine = session.createMachine({
       },
     },
     closing: {
-      entry: ['disarmFrameTimeout', 'resume'],
+      entry: ['disarmFrameTimeout', 'noteGraceful', 'resume'],
       after: { closeTimeout: 'reset' },
       initial: 'flushing',
       on: {
@@ -317,7 +321,7 @@ export const sessionMachine = session.createMachine({
       },
     },
     reset: {
-      entry: ['disarmFrameTimeout', 'noteRst', 'sendRst'],
+      entry: ['disarmFrameTimeout', 'noteForce', 'sendRst'],
       after: { closeTimeout: 'closed' },
       on: {
         ERROR: {}, // its own RST may be answered by one

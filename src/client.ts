@@ -270,6 +270,15 @@ class Client implements TcpClient, RuntimeOwner {
     const state = stateOf(snapshot);
     if (state === this.#lastState) return;
     this.#lastState = state;
+    const { failure, attempts, attemptsMax, connectCount } = snapshot.context;
+    if (state === 'closed' && failure && attempts >= attemptsMax && connectCount > 0) {
+      this.#runtime.report(
+        new RuntimeError(
+          'SOCKET_FAILED',
+          `gave up ${this.#where()} after ${attempts} failures in a row: ${failure.message}`,
+        ),
+      );
+    }
     if (state === 'closed') this.#runtime.close();
     this.#states.next(state);
   }

@@ -84,7 +84,8 @@ export class StartError extends Error {
 export interface TcpServer {
   /**
    * Listens. @returns when connections are accepted.
-   * @throws {StartError} with the system's code, `ALREADY_STARTED`, or `STOPPED` when it is stopped or `signal` aborts meanwhile.
+   * @throws {StartError} with the system's code, `ALREADY_STARTED`, or `STOPPED` (`SUSPENDED`) when it is stopped
+   *   (suspended) or `signal` aborts meanwhile.
    */
   start(options?: { readonly signal?: AbortSignal }): Promise<void>;
   /** Where it listens, or listened last. `undefined` before it did. */
@@ -231,6 +232,7 @@ class Server implements TcpServer, RuntimeOwner {
     signal?.removeEventListener('abort', abort);
     if (snapshot.matches('accepting') || snapshot.matches('saturated')) return;
     const { failure } = snapshot.context;
+    if (snapshot.matches('suspended')) throw new StartError('SUSPENDED', 'the server was suspended before it listened');
     throw failure
       ? new StartError(failure.code, explain(failure.code, failure.message, this.#address))
       : new StartError('STOPPED', 'the server was stopped before it listened');

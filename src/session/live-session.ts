@@ -52,8 +52,8 @@ export interface SessionHost {
   readonly registry: RegistryControl;
   report(error: RuntimeError): void;
   tellShared(to: string, event: EventObject, session: string): boolean;
-  /** An answer of a handler came after its deadline or its session's end. */
-  countDroppedAnswer(): void;
+  /** An answer of a handler came after its deadline or its session's end; an event came after its session's end. */
+  countDropped(what: 'answers' | 'events'): void;
   /** The session is over and out of the registry. */
   ended(session: LiveSession, record: SessionRecord): void;
 }
@@ -203,11 +203,13 @@ export class LiveSession extends WaitEntry implements RegistryMember {
 
   dispatch(event: EventObject): void {
     checkEvent(event, 'dispatch was given');
+    if (this.#isOver) this.#host.countDropped('events');
     this.#turn(() => this.#tellProtocol(event));
   }
 
   close(option: CloseOption, reason = 'protocol asked'): void {
     checkOption(option);
+    this.#checkReason(reason);
     if (option === 'force') this.#dropOutput();
     this.#turn(() => this.#tellLast({ type: 'STOP', option, reason }));
   }
@@ -414,7 +416,8 @@ export class LiveSession extends WaitEntry implements RegistryMember {
     this.#depth += 1;
     try {
       work();
-      if (this.#depth === 1) this.#flush();
+      // Told that the output is congested, the chart may send once more.
+      while (this.#depth === 1 && this.#output.length > 0) this.#flush();
     } catch (error) {
       // Nothing above may throw: what it is, is our bug, and this session's end alone.
       this.#host.report(
@@ -602,7 +605,7 @@ export class LiveSession extends WaitEntry implements RegistryMember {
           if (this.#inputEnded) this.#endInput();
         }),
       failed: (error, type) => this.fail(error, `the handler of ${type} failed`),
-      dropped: () => this.#host.countDroppedAnswer(),
+      dropped: () => this.#host.countDropped('answers'),
     });
     this.#handlers.run(command, handler);
     this.#lookAtHold();

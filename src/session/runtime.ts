@@ -51,6 +51,8 @@ export interface SessionTotals {
   bytesDropped: number;
   /** Answers of handlers that came after their deadline or their session's end. */
   answersDropped: number;
+  /** Events that were dispatched to sessions that had ended. */
+  eventsDropped: number;
   /** Ended sessions by reason. */
   reasons: Record<string, number>;
 }
@@ -76,6 +78,7 @@ export class Runtime implements SessionHost {
     bytesSent: 0,
     bytesDropped: 0,
     answersDropped: 0,
+    eventsDropped: 0,
     reasons: {},
   };
   /** Being told, the first one now: what a subscriber of `errors` causes comes after what it was told. */
@@ -190,8 +193,8 @@ export class Runtime implements SessionHost {
     return this.#shared?.tell(to, event, session) ?? false;
   }
 
-  countDroppedAnswer(): void {
-    this.#totals.answersDropped += 1;
+  countDropped(what: 'answers' | 'events'): void {
+    this.#totals[`${what}Dropped`] += 1;
   }
 
   ended(session: LiveSession, record: SessionRecord): void {

@@ -166,8 +166,8 @@ describe('full, with `queue`', () => {
     { name: 'an end admits the one that waits longest, and counts it', given: queue, events: [...both, closed], state: 'saturated', last: ['ADMIT 3'], context: { queue: [handle(4)], sessions: 2, acceptedCount: 3 } },
     { name: 'ends admit one each, then places are free', given: queue, events: [...both, closed, closed, closed], state: 'accepting', last: [], context: { queue: [], sessions: 1, acceptedCount: 4 } },
     { name: 'whoever waits 5 s is refused', given: queue, events: [...FULL, accept(3), due('QUEUE_TIMEOUT')], state: 'saturated', last: ['REFUSE 3 (queue timeout)'], context: { queue: [], refusedCount: 1 } },
-    { name: 'the deadline of one that was admitted is ignored', given: queue, events: [...FULL, accept(3), closed, due('QUEUE_TIMEOUT')], state: 'saturated', last: [], context: { sessions: 2, refusedCount: 0 } },
-    { name: 'the deadline of one that was admitted is ignored while accepting too', given: queue, events: [...FULL, accept(3), closed, closed, queueTimeout(3)], state: 'accepting', last: [], context: { refusedCount: 0 } },
+    { name: 'a deadline that comes late is ignored', given: queue, events: [...FULL, accept(3), closed, queueTimeout(3)], state: 'saturated', last: [], context: { sessions: 2, refusedCount: 0 } },
+    { name: 'a deadline that comes late is ignored while accepting too', given: queue, events: [...FULL, accept(3), closed, closed, queueTimeout(3)], state: 'accepting', last: [], context: { refusedCount: 0 } },
     { name: 'whoever leaves while it waits is neither admitted nor refused', given: queue, events: [...both, left(3), closed], state: 'saturated', last: ['ADMIT 4'], context: { queue: [], refusedCount: 0 } },
     { name: 'an address at its cap does not even wait', given: { ...queue, sessionsPerAddressMax: 1 }, events: [...FULL, accept(3, { sessionsOfAddress: 1 })], state: 'saturated', last: ['REFUSE 3 (sessions per address)'] },
     { name: 'raised to 3, one that waits is admitted and the other goes on waiting', given: queue, events: [...both, setMax(3)], state: 'saturated', last: ['ADMIT 3'], context: { queue: [handle(4)], sessions: 3 } },
@@ -178,6 +178,14 @@ describe('full, with `queue`', () => {
     { name: 'a graceful stop refuses who waits', given: queue, events: [...both, stop()], state: 'draining.waiting', last: ['REFUSE 3 (not accepting)', 'REFUSE 4 (not accepting)', 'STOP_LISTENING', 'DRAIN_SESSIONS'], context: { queue: [], refusedCount: 2 } },
     { name: 'a forced stop refuses who waits', given: queue, events: [...both, stop('force')], state: 'draining.forcing', last: ['REFUSE 3 (not accepting)', 'REFUSE 4 (not accepting)', 'STOP_LISTENING', 'FORCE_SESSIONS'], context: { queue: [], refusedCount: 2 } },
   ]); // prettier-ignore
+
+  test.each([
+    { name: 'admitted', event: closed },
+    { name: 'gone', event: left(3) },
+    { name: 'refused', event: is('SUSPEND') },
+  ])('one that is $name has no deadline any more', ({ event }) => {
+    expect(play(serverSocketMachine, queue, [...FULL, accept(3), event]).timers.size).toBe(0);
+  });
 
   test('each one that waits has its own deadline of 5 s', () => {
     const { timers } = play(serverSocketMachine, queue, both);

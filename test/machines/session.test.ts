@@ -381,7 +381,7 @@ describe('errors and ends of the socket', () => {
     { code: 'ENETDOWN', reason: 'socket error' },
   ])('$code ends a connected session with $reason', ({ code, reason }) => {
     const end = play(sessionMachine, input(), [read(), error(code), close(true)]);
-    expect(end.snapshot.context).toMatchObject({ reason, closedBy: 'rst', option: undefined });
+    expect(end.snapshot.context).toMatchObject({ reason, closedBy: 'rst', option: 'force' });
     expect(end.state).toBe('closed');
   });
 

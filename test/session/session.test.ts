@@ -543,11 +543,19 @@ describe('the ends', () => {
     const started = await start();
     started.layer.connect({}, 10, { answersFin: false });
     const session = started.server.sessions.get('1')!;
-    session.close(first, 'first');
-    session.close(second, 'second');
+    session.close(first, 'limit');
+    session.close(second, 'slow reader');
     started.time.advanceBy(5_000);
-    expect(started.server.sessions.recent).toMatchObject([{ reason: 'first', option }]);
+    expect(started.server.sessions.recent).toMatchObject([{ reason: 'limit', option }]);
     await nothingIsLeft(started);
+  });
+
+  test('a close with a reason that is neither built in nor listed throws at the caller and changes nothing', async () => {
+    const started = await start();
+    started.layer.connect();
+    const session = started.server.sessions.get('1')!;
+    expect(() => session.close('graceful', 'bored')).toThrow('"bored" is not in the reasons');
+    expect(started.server.sessions.size).toBe(1);
   });
 
   test('a close with no such option, and a dispatch of no event, throw at the caller and change nothing', async () => {
