@@ -23,7 +23,7 @@ export interface ServerSocketInput {
   readonly atMaxSessions: SaturationPolicy;
   readonly queueMax: number;
   readonly queueTimeoutMs: number;
-  /** A connection whose descriptor is not below this saturates the server; `Infinity` where the system does not tell. */
+  /** A connection whose descriptor is not below this saturates the server, and never waits; `Infinity` where the system does not tell. */
   readonly descriptorMax: number;
   readonly descriptorLookMs: number;
   readonly resolveTimeoutMs: number;
@@ -68,7 +68,8 @@ export type ServerSocketEvent =
   | { readonly type: 'DESCRIPTORS'; readonly used: number }
   | { readonly type: 'QUEUE_TIMEOUT' | 'QUEUE_LEFT'; readonly socket: SocketHandle };
 
-export type RefuseReason = 'max sessions' | 'sessions per address' | 'not accepting' | 'queue timeout';
+export type RefuseReason =
+  'max sessions' | 'sessions per address' | 'no descriptors' | 'not accepting' | 'queue timeout';
 
 export type ServerSocketCommand =
   | SocketCommand
@@ -98,7 +99,7 @@ export const serverSocketMachine = setup({
     hasListenedBefore: ({ context }) => context.configured,
     isAddressFull: ({ context: c, event }) =>
       c.sessionsPerAddressMax > 0 && (event as Accepted).sessionsOfAddress >= c.sessionsPerAddressMax,
-    isLastDescriptor: ({ context, event }) => (event as Accepted).descriptor >= context.descriptorMax,
+    isLastDescriptor: ({ context, event }) => isLastDescriptor(context, event),
     isLastPlace: ({ context }) => context.sessions + 1 >= context.maxSessions,
     isFull: ({ context }) => context.sessions >= context.maxSessions,
     isFullThen: ({ context, event }) => context.sessions >= (event as { count: number }).count,
@@ -107,10 +108,11 @@ export const serverSocketMachine = setup({
     isStillFull: ({ context }) => context.sessions - 1 >= context.maxSessions,
     hasDescriptors: ({ context, event }) => hasDescriptors(context, event),
     hasDescriptorsOnly: ({ context, event }) =>
-      hasDescriptors(context, event) && context.sessions + context.queue.length >= context.maxSessions,
+      hasDescriptors(context, event) && context.sessions >= context.maxSessions,
     hasDescriptorsNotListening: ({ context, event }) => hasDescriptors(context, event) && !context.listening,
     hasQueued: ({ context }) => context.queue.length > 0,
-    hasQueuePlace: ({ context }) => context.atMaxSessions === 'queue' && context.queue.length < context.queueMax,
+    hasQueuePlace: ({ context: c, event }) =>
+      c.atMaxSessions === 'queue' && c.queue.length < c.queueMax && !isLastDescriptor(c, event),
     isQueued: ({ context, event }) => context.queue.includes((event as { socket: SocketHandle }).socket),
     isNotListening: ({ context }) => !context.listening,
     isForce: ({ event }) => (event as { option: CloseOption }).option === 'force',
@@ -241,6 +243,7 @@ export const serverSocketMachine = setup({
         RESOLVED:  { target: 'opening' },
         ERROR:     { target: 'closed', actions: 'noteFailure' },
         STOP:      { target: 'closed' },
+        SUSPEND:   { target: 'suspended' }, // RESUME listens at once: the layer resolves what was not resolved
       },
     },
     opening: {
@@ -308,9 +311,10 @@ export const serverSocketMachine = setup({
           entry: 'measureDescriptors',
           after: { descriptorLookTimeout: { target: 'byDescriptors', reenter: true } },
           on: {
-            DESCRIPTORS: [{ target: 'bySessions',               actions: 'admitQueued', guard: 'hasDescriptorsOnly' },
-                   { target: '#serverSocket.opening',   actions: 'admitQueued', guard: 'hasDescriptorsNotListening' },
-                   { target: '#serverSocket.accepting',  actions: 'admitQueued', guard: 'hasDescriptors' }],
+            ACCEPT: { actions: [{ type: 'refuse', params: 'no descriptors' }, 'countRefused'] }, // nobody waits here: that takes a descriptor, too
+            DESCRIPTORS: [{ target: 'bySessions', guard: 'hasDescriptorsOnly' },
+                   { target: '#serverSocket.opening', guard: 'hasDescriptorsNotListening' },
+                   { target: '#serverSocket.accepting', guard: 'hasDescriptors' }],
           },
         },
       },
@@ -364,6 +368,10 @@ export type ServerSocketSnapshot = SnapshotFrom<typeof serverSocketMachine>;
 
 function queueTimer(socket: SocketHandle): string {
   return `queue.${socket}`;
+}
+
+function isLastDescriptor(context: ServerSocketContext, event: ServerSocketEvent): boolean {
+  return (event as Accepted).descriptor >= context.descriptorMax;
 }
 
 function hasDescriptors(context: ServerSocketContext, event: ServerSocketEvent): boolean {

@@ -55,7 +55,7 @@ export type SessionEvent =
   | { readonly type: 'CONGESTED' | 'FLOWING' | 'INPUT_FULL' | 'INPUT_LOW' | 'HELD' | 'RELEASED' }
   | { readonly type: 'FRAME_STARTED' | 'FRAME_ENDED' | 'FRAME_TIMEOUT' | 'INPUT_DONE' }
   | { readonly type: 'SET_WAITS'; readonly count: number }
-  | { readonly type: 'MEASURED'; readonly bytesSent: number };
+  | { readonly type: 'MEASURED'; readonly bytesSent: number; readonly queuedBytes: number };
 
 export type SessionCommand =
   | SocketCommand
@@ -64,7 +64,7 @@ export type SessionCommand =
   /** No more bytes will come: decode what is queued, tell the codec once, and answer INPUT_DONE when all is answered. */
   | { readonly type: 'DECODE_END' }
   | { readonly type: 'FACT'; readonly fact: Fact }
-  /** How many bytes has the kernel taken so far? Answered by MEASURED. */
+  /** How many bytes has the kernel taken so far, and how many wait for it? Answered by MEASURED. */
   | { readonly type: 'MEASURE' };
 
 /** Looks at a stalled output within one send timeout: the timeout is late by at most one of them. */
@@ -81,7 +81,10 @@ const session = setup({
     isForce: ({ event }) => (event as StopRequest).option === 'force',
     hasWaited: ({ context }) => context.waitTimeoutCount > 0,
     isInputFull: ({ context }) => context.inputFull,
+    isOutputFull: ({ context }) => context.outputFull,
     isReset: ({ event }) => ['ECONNRESET', 'EPIPE'].includes((event as Failed).code),
+    isFlushed: ({ event }) => (event as Measured).queuedBytes === 0,
+    isSocketClosed: ({ context }) => context.closedBy !== undefined,
     isTimedOut: ({ event }) => (event as Failed).code === 'ETIMEDOUT',
     isStalled: ({ context: c, event }) => (event as Measured).bytesSent === c.bytesSent,
     isLastStall: ({ context: c, event }) =>
@@ -121,6 +124,7 @@ const session = setup({
     endFrame: assign({ framePending: false }),
     armFrameTimeout: raise({ type: 'FRAME_TIMEOUT' }, { id: 'frame', delay: 'frameTimeout' }),
     disarmFrameTimeout: cancel('frame'),
+    startLooks: assign({ stallCount: 0, bytesSent: -1 }),
     noteProgress: assign({ bytesSent: ({ event }) => (event as Measured).bytesSent, stallCount: 0 }),
     noteStall: assign({ stallCount: ({ context }) => context.stallCount + 1 }),
     /** Nothing decodes it any more; reading goes on so that the peer's FIN is seen and unread bytes do not turn our FIN into an RST. */
@@ -247,7 +251,6 @@ export const sessionMachine = session.createMachine({
         byPeer: {
           tags: 'sending',
           entry: ['disarmFrameTimeout', 'endFrame', 'decodeEnd'],
-          after: { closeTimeout: { target: '#session.reset', actions: { type: 'noteReason', params: 'peer closed' } } },
           initial: 'decoding',
           on: {
             SEND:      { actions: 'write' },
@@ -257,18 +260,20 @@ export const sessionMachine = session.createMachine({
                        { target: '#session.closing.closeWait', actions: 'noteRequest' }],
           },
           states: {
-            decoding: {
+            decoding: { // waits for its own handlers, which have deadlines; only a peer that does not read is given one here
               tags: 'decoding',
+              after: { closeTimeout: { target: '#session.reset', actions: { type: 'noteReason', params: 'peer closed' }, guard: 'isOutputFull' } },
               on: {
                 HELD:       { actions: 'hold' },
                 RELEASED:   { actions: ['release', 'decodeEnd'] },
-                CONGESTED:  { actions: ['fillOutput', 'tell'] },
+                CONGESTED:  { target: 'decoding', reenter: true, actions: ['fillOutput', 'tell'] },
                 FLOWING:    { actions: ['lowerOutput', 'tell', 'decodeEnd'] },
                 INPUT_DONE: [{ target: 'answered', actions: 'tellPeerEnd', guard: 'hasAskedForPeerEnd' },
                        { target: '#session.closing.closeWait', actions: { type: 'noteReason', params: 'peer closed' } }],
               },
             },
             answered: {
+              after: { closeTimeout: { target: '#session.reset', actions: { type: 'noteReason', params: 'peer closed' } } },
               on: {
                 CONGESTED:  { actions: ['fillOutput', 'tell'] },
                 FLOWING:    { actions: ['lowerOutput', 'tell'] },
@@ -277,13 +282,44 @@ export const sessionMachine = session.createMachine({
           },
         },
         byUs: {
-          tags: ['decoding', 'counting'],
-          entry: ['sendFin', 'decodeOn'], // what a congested output kept from being decoded
+          tags: 'decoding',
+          entry: ['sendFin', 'startLooks', 'measure', 'decodeOn'], // decodes what a congested output kept waiting
+          initial: 'sending',
           on: {
             ...whileReading('#session.closing.finWait'),
             READ:      { actions: ['resetWaits', 'decode'] },
-            PEER_END:  { actions: 'decodeEnd' },
-            INPUT_DONE: { target: '#session.closing.lastAck', actions: { type: 'noteReason', params: 'peer closed' } },
+            PEER_END:  { target: '.ended' },
+          },
+          states: {
+            sending: {
+              tags: 'counting',
+              after: { sendLookTimeout: { target: 'sending', reenter: true, actions: 'measure' } },
+              on: {
+                MEASURED: [{ target: 'sent', guard: 'isFlushed' },
+                       { target: '#session.reset', actions: { type: 'noteReason', params: 'send timeout' }, guard: 'isLastStall' },
+                       { actions: 'noteStall', guard: 'isStalled' },
+                       { actions: 'noteProgress' }],
+                ERROR:  { target: '#session.reset', actions: { type: 'noteReason', params: 'send timeout' }, guard: 'isTimedOut' },
+              },
+            },
+            sent: {
+              tags: 'counting',
+            },
+            ended: { // both FINs are out, so CLOSE comes soon; what came before the peer's FIN is decoded all the same
+              tags: 'ended',
+              entry: ['disarmFrameTimeout', 'endFrame', 'decodeEnd'],
+              after: { closeTimeout: [{ target: '#session.closed', guard: 'isSocketClosed' },
+                       { target: '#session.reset', actions: { type: 'noteReason', params: 'peer closed' } }] },
+              on: {
+                CLOSE:  { actions: 'noteClose' },
+                RELEASED: { target: 'ended', reenter: true, actions: 'release' },
+                INPUT_DONE: [{ target: '#session.closed', guard: 'isSocketClosed' },
+                       { target: '#session.closing.lastAck', actions: { type: 'noteReason', params: 'peer closed' } }],
+                STOP:  [{ target: '#session.closed', actions: 'noteRequest', guard: 'isSocketClosed' },
+                       { target: '#session.reset', actions: 'noteRequest', guard: 'isForce' },
+                       { target: '#session.closing.lastAck', actions: 'noteRequest' }],
+              },
+            },
           },
         },
       },

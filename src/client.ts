@@ -4,7 +4,7 @@ import { Subject, type SchedulerLike } from 'rxjs';
 import { clientMachine, type ClientCommand, type ClientSnapshot } from '../machines/client.js';
 import type { CloseOption, SocketEvent } from '../machines/events.js';
 import type { ActorOwner, EngineActor } from './engine/engine.js';
-import { parseAddress, StartError } from './server.js';
+import { parseAddress, sharedFailed, StartError } from './server.js';
 import { messageOf, RuntimeError } from './session/errors.js';
 import { parseSessionOptions, refuseUnknownOptions, withDefaults, type SessionOptions } from './session/options.js';
 import { isProtocol, type AnyProtocol } from './session/protocol.js';
@@ -60,10 +60,14 @@ export interface ClientStatistics extends SessionTotals {
 export interface TcpClient {
   /**
    * Connects, and comes back after failures until `backOff.attemptsMax` is spent. @returns at the first CONNECT.
-   * @throws {StartError} with the code of the last failure, `ALREADY_STARTED`, or `STOPPED` when it is stopped or `signal` aborts first.
+   * @throws {StartError} with the code of the last failure; `ALREADY_STARTED`; `SHARED_FAILED` when a shared chart fails again and again
+   *   meanwhile; `STOPPED` when it is stopped or `signal` aborts first.
    */
   start(options?: { readonly signal?: AbortSignal }): Promise<void>;
-  /** Ends the session gracefully (`option: 'force'`: by RST) and comes back no more. @returns when it is closed. */
+  /**
+   * Ends the session gracefully (`option: 'force'`: by RST) and comes back no more. A second one joins the first, and its `deadlineMs` is
+   * ignored; `option: 'force'` is not. @returns when it is closed.
+   */
   stop(options?: { readonly deadlineMs?: number; readonly option?: CloseOption }): Promise<void>;
   readonly protocol: AnyProtocol;
   /** The live session, if there is one. */
@@ -108,6 +112,12 @@ class Client implements TcpClient, RuntimeOwner {
   /** The socket of the present attempt; its session's, once it is connected. */
   #socket: SocketRecord | undefined;
   #session: LiveSession | undefined;
+  /** Asked of a session that is still being made. */
+  #stopOption: CloseOption | undefined;
+  /** Since the last start. */
+  #wasConnected = false;
+  /** A shared actor failed too often since the last start. */
+  #hasGivenUp = false;
 
   readonly state: Live<ClientState>;
 
@@ -171,7 +181,12 @@ class Client implements TcpClient, RuntimeOwner {
   async start({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
     if (!this.#actor.snapshot.matches('closed')) throw new StartError('ALREADY_STARTED', 'the client runs already');
     if (signal?.aborted) throw new StartError('STOPPED', `the start was aborted: ${messageOf(signal.reason)}`);
+    this.#wasConnected = this.#hasGivenUp = false;
     this.#runtime.open();
+    if (this.#hasGivenUp) {
+      this.#runtime.close();
+      throw sharedFailed();
+    }
     const abort = () => this.#actor.send({ type: 'STOP', option: 'force' });
     signal?.addEventListener('abort', abort, { once: true });
     const started = this.#until((snapshot) => snapshot.matches('connected') || snapshot.matches('closed'));
@@ -179,6 +194,7 @@ class Client implements TcpClient, RuntimeOwner {
     const snapshot = await started;
     signal?.removeEventListener('abort', abort);
     if (snapshot.matches('connected')) return;
+    if (this.#hasGivenUp) throw sharedFailed();
     const { failure, attempts, attemptsMax } = snapshot.context;
     throw failure && attempts >= attemptsMax
       ? new StartError(failure.code, `cannot connect to ${this.#where()}, tried ${attempts} times: ${failure.message}`)
@@ -208,10 +224,14 @@ class Client implements TcpClient, RuntimeOwner {
     if (socket === this.#socket) this.#actor.send(event);
   }
 
+  sessionMade(session: LiveSession): void {
+    this.#session = session;
+  }
+
   sessionEnded({ socket }: LiveSession, record: SessionRecord): void {
     // No sweeper looks after a client's sockets.
     if (!socket.closed) this.#runtime.layer.release(socket);
-    // It may have ended while it was made, before it was ours.
+    // It may have ended so late that the client was closed, and connects anew.
     if (socket !== this.#socket) return;
     this.#session = undefined;
     this.#socket = undefined;
@@ -221,6 +241,7 @@ class Client implements TcpClient, RuntimeOwner {
   }
 
   giveUp(): void {
+    this.#hasGivenUp = true;
     this.#actor.send({ type: 'STOP', option: 'graceful' });
   }
 
@@ -242,7 +263,8 @@ class Client implements TcpClient, RuntimeOwner {
         this.#admit();
         return;
       case 'STOP_SESSION':
-        this.#session?.close(command.option, 'protocol asked');
+        if (this.#session) this.#session.close(command.option, 'protocol asked');
+        else this.#stopOption = command.option;
         return;
       default:
         if (this.#socket) layer.carryOut(this.#socket, command);
@@ -256,22 +278,26 @@ class Client implements TcpClient, RuntimeOwner {
 
   #admit(): void {
     const socket = this.#socket;
+    this.#stopOption = undefined;
     const session = socket?.peer && this.#runtime.admit(socket, socket.peer);
     if (!session) {
+      this.#socket = undefined;
       this.#actor.send({ type: 'SESSION_CLOSED', reason: 'protocol failed', wanted: false, hasRead: false });
       return;
     }
     if (socket !== this.#socket) return; // it has ended already
-    this.#session = session;
     session.receive({ type: 'CONNECT' });
+    if (this.#stopOption) session.close(this.#stopOption, 'protocol asked');
   }
 
   #lookAtState(snapshot: ClientSnapshot): void {
     const state = stateOf(snapshot);
     if (state === this.#lastState) return;
     this.#lastState = state;
-    const { failure, attempts, attemptsMax, connectCount } = snapshot.context;
-    if (state === 'closed' && failure && attempts >= attemptsMax && connectCount > 0) {
+    if (state === 'connected') this.#wasConnected = true;
+    const { failure, attempts, attemptsMax } = snapshot.context;
+    // A start that was never connected rejects instead.
+    if (state === 'closed' && failure && attempts >= attemptsMax && this.#wasConnected) {
       this.#runtime.report(
         new RuntimeError(
           'SOCKET_FAILED',

@@ -26,6 +26,7 @@ export { RuntimeError } from './session/errors.js';
 export type { RuntimeErrorCode } from './session/errors.js';
 export { HandlerTimeoutError } from './session/command-handlers.js';
 export { createNetLayer } from './socket/net/net-layer.js';
+export type { NetLayerOptions } from './socket/net/net-layer.js';
 export { SocketError } from './socket/socket-layer.js';
 export type {
   DescriptorUse,

@@ -1,5 +1,15 @@
 /** Composition root of a server: the server-socket chart, the sweeper and the sessions of one protocol on one socket layer. */
-import { interval, map, Subject, type SchedulerLike } from 'rxjs';
+import {
+  defer,
+  distinctUntilChanged,
+  interval,
+  map,
+  NEVER,
+  startWith,
+  Subject,
+  switchMap,
+  type SchedulerLike,
+} from 'rxjs';
 import type { AnyMachineSnapshot } from 'xstate';
 import type { CloseOption, SocketAddress, SocketEvent } from '../machines/events.js';
 import { gcSweeperMachine, type GcSweeperSnapshot } from '../machines/gc-sweeper.js';
@@ -64,6 +74,7 @@ export interface ServerStatistics extends SessionTotals {
   readonly accepted: number;
   readonly refused: number;
   readonly queued: number;
+  /** Since the last start, as `forced` and `leaked`. */
   readonly sweeps: number;
   /** Sockets that the sweeper had to force, and sessions that had outlived their socket. */
   readonly forced: number;
@@ -84,8 +95,9 @@ export class StartError extends Error {
 export interface TcpServer {
   /**
    * Listens. @returns when connections are accepted.
-   * @throws {StartError} with the system's code, `ALREADY_STARTED`, or `STOPPED` (`SUSPENDED`) when it is stopped
-   *   (suspended) or `signal` aborts meanwhile.
+   * @throws {StartError} with the system's code; `RESOLVE_TIMEOUT` or `OPEN_TIMEOUT` after 10 s without an answer; `ALREADY_STARTED`;
+   *   `SHARED_FAILED` when a shared chart fails again and again meanwhile; `STOPPED` (`SUSPENDED`) when it is stopped (suspended) or
+   *   `signal` aborts meanwhile.
    */
   start(options?: { readonly signal?: AbortSignal }): Promise<void>;
   /** Where it listens, or listened last. `undefined` before it did. */
@@ -100,7 +112,8 @@ export interface TcpServer {
   setMaxSessions(count: number): void;
   /**
    * Accepts no more, tells charts that asked for DRAIN, closes the other sessions gracefully, and resets what is left at the deadline.
-   * `option: 'force'` resets all at once, also when a stop is under way. @returns when every session has ended.
+   * `option: 'force'` resets all at once, also when a stop is under way; any other stop joins the one that is under way, and its
+   * `deadlineMs` is ignored. @returns when every session has ended.
    */
   stop(options?: { readonly deadlineMs?: number; readonly option?: CloseOption }): Promise<void>;
   readonly protocol: AnyProtocol;
@@ -110,7 +123,7 @@ export interface TcpServer {
   readonly events: PublicStream<ServerEvent>;
   /** Faults that ended a session, or none: never thrown into the process. */
   readonly errors: PublicStream<RuntimeError>;
-  /** `value` is counted when asked; subscribers get it each second. */
+  /** `value` is counted when asked; subscribers get it each second while the server is not `closed`. */
   readonly statistics: Live<ServerStatistics>;
   /** Snapshots of the charts that are not a session's: server socket, sweeper, and the shared ones by name. */
   snapshots(): {
@@ -201,7 +214,16 @@ class Server implements TcpServer, RuntimeOwner {
       this.#runtime.report(new RuntimeError('SUBSCRIBER_FAILED', messageOf(error), undefined, { cause: error }));
     this.state = new Live(() => stateOf(this.#actor.snapshot), this.#states, failed);
     const count = () => this.#count();
-    this.statistics = new Live(count, interval(1_000, time).pipe(map(count)), failed);
+    // A timer would keep the process alive after `stop()`.
+    const seconds = defer(() =>
+      this.#states.pipe(
+        startWith(this.#lastState),
+        map((state) => state !== 'closed'),
+        distinctUntilChanged(),
+        switchMap((runs) => (runs ? interval(1_000, time) : NEVER)),
+      ),
+    );
+    this.statistics = new Live(count, seconds.pipe(map(count)), failed);
   }
 
   get sessions(): SessionRegistry {
@@ -222,7 +244,7 @@ class Server implements TcpServer, RuntimeOwner {
     this.#open();
     if (this.#hasGivenUp) {
       this.#close();
-      throw new StartError('SHARED_FAILED', 'a shared chart failed again and again at its start: see `errors`');
+      throw sharedFailed();
     }
     const abort = () => this.#actor.send({ type: 'STOP', option: 'force' });
     signal?.addEventListener('abort', abort, { once: true });
@@ -231,6 +253,7 @@ class Server implements TcpServer, RuntimeOwner {
     const snapshot = await started;
     signal?.removeEventListener('abort', abort);
     if (snapshot.matches('accepting') || snapshot.matches('saturated')) return;
+    if (this.#hasGivenUp) throw sharedFailed();
     const { failure } = snapshot.context;
     if (snapshot.matches('suspended')) throw new StartError('SUSPENDED', 'the server was suspended before it listened');
     throw failure
@@ -287,7 +310,8 @@ class Server implements TcpServer, RuntimeOwner {
 
   receive(socket: SocketRecord, event: SocketEvent): void {
     if (socket !== this.#socket) {
-      // A connection that waits for a place; while it is paused only its end is seen.
+      // A connection that waits for a place. It is paused, so that its peer's end is not seen before it is admitted or its deadline
+      // passes: nothing comes but the CLOSE of a socket that the layer itself has closed.
       if (event.type !== 'CLOSE') return;
       this.#actor.send({ type: 'QUEUE_LEFT', socket: socket.handle });
       this.#runtime.layer.release(socket);
@@ -298,7 +322,7 @@ class Server implements TcpServer, RuntimeOwner {
       if (!accepted) return;
       this.#runtime.layer.claim(accepted, this);
       this.#sweeper?.actor?.send({ type: 'ACCEPT', nowMs: this.#runtime.time.now() });
-      this.#actor.send({ ...event, sessionsOfAddress: this.#runtime.sessionsOfAddress(event.peer.address) });
+      this.#actor.send({ ...event, sessionsOfAddress: this.#sessionsOfAddress(event.peer.address) });
       return;
     }
     if (event.type === 'ERROR' && this.#actor.snapshot.context.listening) {
@@ -339,7 +363,8 @@ class Server implements TcpServer, RuntimeOwner {
         for (const session of this.#runtime.sessions()) session.close('force', 'server stopped');
         return;
       case 'MEASURE_DESCRIPTORS':
-        this.#actor.send({ type: 'DESCRIPTORS', used: layer.descriptors()?.used ?? 0 });
+        // Asked only where a limit was known once: whoever cannot tell now has no descriptor left to look with.
+        this.#actor.send({ type: 'DESCRIPTORS', used: layer.descriptors()?.used ?? Infinity });
         return;
       default:
         if (this.#socket) layer.carryOut(this.#socket, command);
@@ -383,7 +408,7 @@ class Server implements TcpServer, RuntimeOwner {
     this.#lastKey = key;
     if (snapshot.matches({ saturated: 'byDescriptors' })) {
       this.#runtime.report(
-        new RuntimeError('DESCRIPTORS_LOW', 'no descriptors are left: connections wait until one is free'),
+        new RuntimeError('DESCRIPTORS_LOW', 'no descriptors are left: connections are refused until one is free'),
       );
     }
     if (snapshot.matches({ suspended: 'retrying' })) {
@@ -406,6 +431,16 @@ class Server implements TcpServer, RuntimeOwner {
         resolve(snapshot);
       });
     });
+  }
+
+  /** With those that wait: they are sessions as soon as a place is free. */
+  #sessionsOfAddress(address: string): number {
+    const { layer } = this.#runtime;
+    let count = this.#runtime.sessionsOfAddress(address);
+    if (this.#options.sessionsPerAddressMax === 0) return count;
+    for (const socket of this.#actor.snapshot.context.queue)
+      if (layer.get(socket)?.peer?.address === address) count += 1;
+    return count;
   }
 
   #count(): ServerStatistics {
@@ -468,6 +503,10 @@ function parseServerOptions(user: TcpServerOptions) {
     recentMax,
     session: parseSessionOptions(user, 'server'),
   };
+}
+
+export function sharedFailed(): StartError {
+  return new StartError('SHARED_FAILED', 'a shared chart failed again and again at its start: see `errors`');
 }
 
 /** @throws {SocketError} OPTION_INVALID */

@@ -6,7 +6,7 @@ import type { RuntimeError } from '../src/session/errors.js';
 import type { AnyProtocol } from '../src/session/protocol.js';
 import { VirtualTime } from '../src/time/virtual-time.js';
 import { FakeLayer, type FakeSocket } from './session/fake-layer.js';
-import { heard, labProtocol, says } from './session/lab.js';
+import { heard, labMachine, labProtocol, says } from './session/lab.js';
 import { microtasks, processErrors } from './session/process-errors.js';
 
 const process = processErrors();
@@ -114,6 +114,32 @@ describe('start', () => {
     all.last.report({ type: 'CONNECT' });
     await again;
     expect(all.client.session?.id).toBe('2');
+    await nothingIsLeft(all);
+  });
+
+  test('rejects with SHARED_FAILED when a shared chart cannot be started, connects to nothing, and can be tried again', async () => {
+    let fails = true;
+    const input = () => {
+      if (fails) throw new Error('boom');
+    };
+    const all = made({}, labProtocol({ shared: { room: { machine: labMachine(), input } } }));
+    await expect(all.client.start()).rejects.toMatchObject({ name: 'StartError', code: 'SHARED_FAILED' });
+    expect([all.client.state.value, all.layer.connects.length]).toEqual(['closed', 0]);
+    fails = false;
+    const started = all.client.start();
+    all.last.report({ type: 'CONNECT' });
+    await started;
+    await nothingIsLeft(all);
+  });
+
+  test('that fails after an earlier one had connected rejects, and reports nothing', async () => {
+    const all = await connected({ backOff: { attemptsMax: 1 } });
+    await all.client.stop();
+    const failed = all.client.start().catch((error: unknown) => error);
+    refuse(all);
+    expect(await failed).toMatchObject({ name: 'StartError', code: 'ECONNREFUSED' });
+    expect(all.errors).toEqual([]);
+    expect(all.client.statistics.connects).toBe(1);
     await nothingIsLeft(all);
   });
 
@@ -315,6 +341,9 @@ describe('the end of a session', () => {
     expect(all.errors).toMatchObject([{ code: 'PROTOCOL_FAILED' }]);
     expect(all.last.types.at(-1)).toBe('SEND_RST');
     expect(all.client.state.value).toBe('backOff');
+    expect(all.layer.size).toBe(0);
+    all.last.report({ type: 'CLOSE', byReset: true, bytesDropped: 0 }); // late, of a socket that is ours no more
+    expect(all.client.state.value).toBe('backOff');
     all.time.advanceToNext();
     all.last.report({ type: 'CONNECT' });
     expect(all.client.state.value).toBe('connected');
@@ -370,6 +399,26 @@ describe('stop', () => {
     expect(all.client.recent).toMatchObject([{ reason: 'protocol asked', closedBy: 'rst' }]);
     await nothingIsLeft(all);
   });
+
+  test.each(['a first entry', 'the input factory'])(
+    'from %s of a session ends that session, long before its deadline',
+    async (where) => {
+      const stop = () => void all.client.stop();
+      const all: Made = made(
+        {},
+        where === 'the input factory'
+          ? labProtocol({ input: stop })
+          : labProtocol({ implementations: { actions: { stop } }, machine: { entry: 'stop' } }),
+      );
+      void all.client.start().catch(() => {});
+      all.last.report({ type: 'CONNECT' });
+      await microtasks(4);
+      expect(all.client.state.value).toBe('closed');
+      expect(all.client.recent).toMatchObject([{ reason: 'protocol asked', closedBy: 'fin' }]);
+      expect(all.time.now()).toBe(0);
+      await nothingIsLeft(all);
+    },
+  );
 
   test('by force resets at once, also when a graceful one is under way', async () => {
     for (const first of [false, true]) {

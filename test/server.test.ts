@@ -253,6 +253,18 @@ describe('stop', () => {
     expect(left(started)).toEqual(nothing);
   });
 
+  test('joins the one that is under way: a second deadline is ignored', async () => {
+    const started = await start(labProtocol({ facts: ['DRAIN'] }), { waitTimeoutCountMax: 0 });
+    const { server, layer, time } = started;
+    layer.connect();
+    const stopped = [server.stop({ deadlineMs: 1_000 }), server.stop({ deadlineMs: 100 })];
+    time.advanceBy(999);
+    expect(server.sessions.size).toBe(1);
+    time.advanceBy(1);
+    await Promise.all(stopped);
+    expect(left(started)).toEqual(nothing);
+  });
+
   test('as an async disposal ends the server at the end of its block', async () => {
     const { server, layer, time } = made();
     {
@@ -290,6 +302,19 @@ describe('suspend and resume', () => {
     says(layer.connect(), 'x');
     expect(server.sessions.size).toBe(2);
     await nothingIsLeft(started);
+  });
+
+  test('a suspension while the name is resolved rejects the start with SUSPENDED; a resume listens', async () => {
+    const { server, layer, time } = made({}, (l) => (l.unanswered = 'RESOLVE'));
+    const failed = server.start().catch((error: unknown) => error);
+    server.suspend();
+    expect(await failed).toMatchObject({ name: 'StartError', code: 'SUSPENDED' });
+    layer.server!.report({ type: 'RESOLVED', address: '127.0.0.1' });
+    expect(server.state.value).toBe('suspended');
+    server.resume();
+    expect(server.state.value).toBe('accepting');
+    await server.stop();
+    expect(left({ server, layer, time })).toEqual(nothing);
   });
 
   test('a resume that cannot listen is reported and tried again after 100 ms, 200 ms, 400 ms, not 1 ms earlier', async () => {
@@ -449,6 +474,36 @@ describe('limits', () => {
     expect(server.sessions.size).toBe(3);
     expect(from('10.0.0.1').closed).toBe(true);
     await nothingIsLeft(started);
+  });
+
+  test('per address: those that wait count, too', async () => {
+    const started = await start(labProtocol(), { maxSessions: 1, atMaxSessions: 'queue', sessionsPerAddressMax: 2 });
+    const { server, layer } = started;
+    const from = (address: string) => layer.connect({ address });
+    const [first, second, third] = [from('10.0.0.1'), from('10.0.0.1'), from('10.0.0.1')];
+    from('10.0.0.2');
+    expect([second.types, third.types]).toEqual([[], ['SEND_RST']]);
+    expect(server.statistics.value).toMatchObject({ queued: 2, refused: 1 });
+    first.peerEnds();
+    expect(from('10.0.0.1').types).toEqual([]);
+    expect(from('10.0.0.1').types).toEqual(['SEND_RST']);
+    await nothingIsLeft(started);
+  });
+
+  test('descriptors: while they cannot be counted any more the server stays saturated', async () => {
+    const time = new VirtualTime();
+    const layer = new FakeLayer(time);
+    layer.use = { limit: 104, used: 20 };
+    const server = createTcpServer(labProtocol(), { time, layer, waitTimeoutCountMax: 0 });
+    await server.start();
+    layer.use = undefined;
+    layer.connect({}, 40);
+    time.advanceBy(5_000);
+    expect(server.state.value).toBe('saturated');
+    layer.use = { limit: 104, used: 39 };
+    time.advanceBy(1_000);
+    expect(server.state.value).toBe('accepting');
+    await nothingIsLeft({ server, layer, time, errors: [] });
   });
 
   test('descriptors: the last one saturates the server, reported once however long and whatever comes; it leaves that by itself', async () => {
@@ -655,6 +710,35 @@ describe('what can be watched', () => {
       'accepting', 'saturated', 'draining', 'closed',
     ]); // prettier-ignore
     expect(left({ server, layer, time })).toEqual(nothing);
+  });
+
+  test('state: a subscriber may start the server again as soon as it is closed', async () => {
+    const started = await start(labProtocol());
+    const { server } = started;
+    let again: Promise<void> | undefined;
+    const subscription = server.state.subscribe((state) => {
+      if (state === 'closed') again = server.start();
+    });
+    await server.stop();
+    await again;
+    expect(server.state.value).toBe('accepting');
+    subscription.unsubscribe();
+    await nothingIsLeft(started);
+  });
+
+  test('statistics: a subscriber leaves no timer behind while the server is closed, and is told again after a restart', async () => {
+    const { server, layer, time } = made();
+    let told = 0;
+    const subscription = server.statistics.subscribe(() => (told += 1));
+    expect([told, time.pendingCount]).toEqual([1, 0]);
+    for (const after of [2, 3]) {
+      await server.start();
+      time.advanceBy(1_000);
+      expect(told).toBe(after);
+      await server.stop();
+      expect(left({ server, layer, time })).toEqual(nothing);
+    }
+    subscription.unsubscribe();
   });
 
   test('statistics: counted when asked, and told each 1 000 ms while somebody subscribes', async () => {

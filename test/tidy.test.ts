@@ -27,6 +27,11 @@ const MAY_IMPORT: Record<string, Rule> = {
     typesOnly: ['machines'],
     packages: ['rxjs', 'node:', 'koffi'],
   },
+  'src/socket/simulated': {
+    ours: ['machines', 'src/time', 'src/socket'],
+    typesOnly: ['machines'],
+    packages: ['rxjs'],
+  },
   'src/engine': { ours: ['src/time'], packages: ['xstate'], packageTypes: ['rxjs'] },
   'src/session': {
     ours: ['machines', 'src/time', 'src/codec', 'src/socket', 'src/engine'],

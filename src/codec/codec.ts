@@ -85,9 +85,13 @@ export type FieldDescription =
 
 export type PeerErrorCode = 'FRAME_TOO_LONG' | 'FRAME_INVALID' | 'FRAME_TRUNCATED';
 
+const PEER_ERROR = Symbol.for('wirechart.peerError');
+
 /** The peer broke the protocol: its session ends, nobody else notices. */
 export class PeerError extends Error {
   override readonly name = 'PeerError';
+  /** The same for every copy of this package, so that a codec of another copy blames the peer as well. */
+  readonly [PEER_ERROR] = true;
   constructor(
     readonly code: PeerErrorCode,
     message: string,
@@ -116,4 +120,9 @@ export function truncatedUnlessEmpty(buffer: ByteQueue): undefined {
     );
   }
   return undefined;
+}
+
+/** Was this made by PeerError, of this copy of the package or another? */
+export function isPeerError(error: unknown): error is PeerError {
+  return typeof error === 'object' && error !== null && PEER_ERROR in error;
 }

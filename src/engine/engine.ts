@@ -44,7 +44,10 @@ export interface EngineActor<TMachine extends AnyStateMachine> {
   /** Runs the macrostep and carries its commands out before it returns; from inside a command likewise. Ignored once the actor is over. */
   send(event: EventFromLogic<TMachine>): void;
   readonly snapshot: SnapshotFrom<TMachine>;
-  /** Told after each change of the snapshot. @returns what ends it. */
+  /**
+   * Told after each change of the snapshot that follows, and at the start. Who begins to watch while others are told of a change is
+   * not told of that one. @returns what ends it, at once.
+   */
   watch(listener: (snapshot: SnapshotFrom<TMachine>) => void): () => void;
 }
 
@@ -69,11 +72,21 @@ export function createEngine(time: SchedulerLike): Engine {
   };
 }
 
+interface Watcher<TSnapshot> {
+  readonly listener: (snapshot: TSnapshot) => void;
+  isOver: boolean;
+}
+
+/** Of every actor that nobody watches. */
+const NOBODY: readonly never[] = [];
+
 class InterpretedActor<TMachine extends AnyStateMachine> implements EngineActor<TMachine> {
   readonly #actor: Actor<TMachine>;
   readonly #owner: unknown;
   readonly #handlers: ActorOwner<unknown, unknown>;
   readonly #due: Set<InterpretedActor<any>>;
+  /** Never changed in place, so that those who are being told stay the same. XState's own would be told of the change under way. */
+  #watchers: readonly Watcher<SnapshotFrom<TMachine>>[] = NOBODY;
   #commands: unknown[] = [];
   #depth = 0;
   #isStopped = false;
@@ -100,10 +113,12 @@ class InterpretedActor<TMachine extends AnyStateMachine> implements EngineActor<
       if (this.#depth === 0) this.#dueLater();
     });
     actor.subscribe({
-      next: () => {
-        if (this.#depth > 0) return;
-        this.#hasMoved = true;
-        this.#dueLater();
+      next: (snapshot) => {
+        if (this.#depth === 0) {
+          this.#hasMoved = true;
+          this.#dueLater();
+        }
+        this.#tellWatchers(snapshot as SnapshotFrom<TMachine>);
       },
       error: (error) => this.#end({ error }),
       complete: () => this.#end({ output: actor.getSnapshot().output as unknown }),
@@ -132,14 +147,31 @@ class InterpretedActor<TMachine extends AnyStateMachine> implements EngineActor<
   }
 
   watch(listener: (snapshot: SnapshotFrom<TMachine>) => void): () => void {
-    const subscription = this.#actor.subscribe({ next: listener, error: () => {} });
-    return () => subscription.unsubscribe();
+    const watcher: Watcher<SnapshotFrom<TMachine>> = { listener, isOver: false };
+    this.#watchers = [...this.#watchers, watcher];
+    return () => {
+      watcher.isOver = true;
+      this.#watchers = this.#watchers.filter((other) => other !== watcher);
+    };
   }
 
   /** Carries out what is waiting, and what that leads to. */
   drain(): void {
     this.#due.delete(this);
     this.#run(() => {});
+  }
+
+  #tellWatchers(snapshot: SnapshotFrom<TMachine>): void {
+    let failure: { error: unknown } | undefined;
+    for (const watcher of this.#watchers) {
+      if (watcher.isOver) continue;
+      try {
+        watcher.listener(snapshot);
+      } catch (error) {
+        failure ??= { error };
+      }
+    }
+    if (failure) throw failure.error;
   }
 
   #run(step: () => void): void {

@@ -19,6 +19,7 @@ interface Pending {
 
 /** A command handler's answer did not come in time. */
 export class HandlerTimeoutError extends Error {
+  readonly code = 'HANDLER_TIMEOUT';
   override readonly name = 'HandlerTimeoutError';
 }
 

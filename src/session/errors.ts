@@ -11,7 +11,7 @@ export type RuntimeErrorCode =
   | 'SUBSCRIBER_FAILED'
   /** The server socket: could not listen again, a connection could not be accepted. */
   | 'SOCKET_FAILED'
-  /** No descriptors are left: connections wait until one is free. Reported once each time. */
+  /** No descriptors are left: connections are refused until one is free. Reported once each time. */
   | 'DESCRIPTORS_LOW'
   /** Our own bug; the session that met it has ended. */
   | 'INTERNAL';

@@ -25,7 +25,7 @@ import {
   type SessionSnapshot,
 } from '../../machines/session.js';
 import { ByteQueue } from '../codec/byte-queue.js';
-import { PeerError, type Codec, type Message } from '../codec/codec.js';
+import { isPeerError, type Codec, type Message } from '../codec/codec.js';
 import type { ActorOwner, Engine, EngineActor } from '../engine/engine.js';
 import type { SocketLayer, SocketRecord } from '../socket/socket-layer.js';
 import type { TcpSocketStatistics } from '../socket/statistics.js';
@@ -35,9 +35,10 @@ import { WaitEntry } from '../time/wait-wheel.js';
 import { PendingHandlers } from './command-handlers.js';
 import { messageOf, RuntimeError } from './errors.js';
 import type { ParsedSessionOptions } from './options.js';
-import { checkEvent, type AnyProtocol, type ProtocolCommand } from './protocol.js';
+import { checkEvent, RESERVED_EVENTS, type AnyProtocol, type ProtocolCommand } from './protocol.js';
 import type { RegistryControl, RegistryMember } from './registry.js';
 import type { SessionRecord } from './session.js';
+import type { Turns } from './turns.js';
 import type { SchedulerLike } from 'rxjs';
 
 /** What a session needs of the server or client that it belongs to. */
@@ -50,6 +51,7 @@ export interface SessionHost {
   readonly facts: ReadonlySet<FactType>;
   readonly options: ParsedSessionOptions;
   readonly registry: RegistryControl;
+  readonly turns: Turns;
   report(error: RuntimeError): void;
   tellShared(to: string, event: EventObject, session: string): boolean;
   /** An answer of a handler came after its deadline or its session's end; an event came after its session's end. */
@@ -72,13 +74,7 @@ const PROTOCOL: ActorOwner<LiveSession, ProtocolCommand<Message, EventObject>> =
 };
 
 /** What may let the waits go on that stood still. END does where the output was congested: nothing is sent any more. */
-const WAITS_BEGIN: ReadonlySet<SessionEvent['type']> = new Set([
-  'FLOWING',
-  'RELEASED',
-  'INPUT_LOW',
-  'SET_WAITS',
-  'END',
-]);
+const MAY_END_STANDSTILL: ReadonlySet<SessionEvent['type']> = new Set(['FLOWING', 'RELEASED', 'INPUT_LOW', 'END']);
 
 export class LiveSession extends WaitEntry implements RegistryMember {
   key: string | undefined = undefined;
@@ -96,8 +92,6 @@ export class LiveSession extends WaitEntry implements RegistryMember {
   readonly #input = new ByteQueue();
   #output: Uint8Array[] = [];
   #outputBytes = 0;
-  /** Turns that are under way, one inside the other: the outermost writes what they sent. */
-  #depth = 0;
   #isOver = false;
   #decoding = false;
   /** The peer's FIN: `#input` holds the last of its bytes. */
@@ -181,7 +175,7 @@ export class LiveSession extends WaitEntry implements RegistryMember {
 
   /** An event of our socket. */
   receive(event: SocketEvent): void {
-    if (event.type === 'READ') this.#waitsSinceMs = this.#host.time.now();
+    if (event.type === 'READ') this.#endWaits();
     this.#turn(() => {
       if (event.type === 'WRITE') this.#lookAtOutput();
       else this.#transport.send(event);
@@ -218,7 +212,18 @@ export class LiveSession extends WaitEntry implements RegistryMember {
     this.#turn(() => this.#tellLast({ type: 'DRAIN' }));
   }
 
-  // The waits (called by the wheel)
+  // The waits
+
+  /** A READ: those that ended without one are counted, though none of them mattered, and new ones begin. */
+  #endWaits(): void {
+    const nowMs = this.#host.time.now();
+    const elapsedMs = nowMs - this.#waitsSinceMs;
+    if (elapsedMs >= this.#host.options.waitTimeoutMs && !this.#waitsStandStill) {
+      const ended = Math.floor(elapsedMs / this.#host.options.waitTimeoutMs);
+      this.statistics.receiveRetries += Math.max(0, ended - this.#transport.snapshot.context.waitTimeoutCount);
+    }
+    this.#waitsSinceMs = nowMs;
+  }
 
   override dueMs(): number {
     const snapshot = this.#transport.snapshot;
@@ -255,7 +260,11 @@ export class LiveSession extends WaitEntry implements RegistryMember {
         if (this.#host.facts.has(command.fact.type)) this.#tellProtocol(command.fact satisfies Fact);
         return;
       case 'MEASURE':
-        this.#transport.send({ type: 'MEASURED', bytesSent: this.statistics.bytesSent });
+        this.#transport.send({
+          type: 'MEASURED',
+          bytesSent: this.statistics.bytesSent,
+          queuedBytes: this.#host.layer.queuedBytes(this.#socket),
+        });
         return;
       default:
         this.#host.layer.carryOut(this.#socket, command);
@@ -319,6 +328,7 @@ export class LiveSession extends WaitEntry implements RegistryMember {
         if (!factory)
           throw new TypeError(`USE_CODEC: the protocol ${protocol.name} has no codec ${JSON.stringify(command.name)}`);
         this.#codec = factory();
+        this.#decode(); // by an answer or a timer: bytes may wait for it; in the loop it does nothing
         return;
       }
       case 'SET_WAITS':
@@ -411,21 +421,28 @@ export class LiveSession extends WaitEntry implements RegistryMember {
     return engine.createActor(protocol.machine as AnyStateMachine, input, this, PROTOCOL);
   }
 
-  /** One turn: whatever it leads to is done when this returns, and what was sent is written. */
+  /** One turn: whatever it leads to is done when this returns, and at the end of the outermost turn what was sent is written. */
   #turn(work: () => void): void {
-    this.#depth += 1;
+    this.#host.turns.run(() => this.#guard(work));
+  }
+
+  /** Called at the end of the outermost turn. Told that the output is congested, the chart may send once more. */
+  writeOutput(): void {
+    this.#guard(() => {
+      while (this.#output.length > 0) this.#flush();
+    });
+  }
+
+  /** Nothing that is called here may throw: if it does, it is our bug, and this session's end alone. */
+  #guard(work: () => void): void {
     try {
       work();
-      // Told that the output is congested, the chart may send once more.
-      while (this.#depth === 1 && this.#output.length > 0) this.#flush();
     } catch (error) {
-      // Nothing above may throw: what it is, is our bug, and this session's end alone.
       this.#host.report(
         new RuntimeError('INTERNAL', `the session failed: ${messageOf(error)}`, this.id, { cause: error }),
       );
+      this.#dropOutput();
       this.#transport.send({ type: 'STOP', option: 'force', reason: 'protocol failed' });
-    } finally {
-      this.#depth -= 1;
     }
   }
 
@@ -436,15 +453,15 @@ export class LiveSession extends WaitEntry implements RegistryMember {
   }
 
   #tellTransport(event: SessionEvent): void {
+    const waitsBegin = event.type === 'SET_WAITS' || (MAY_END_STANDSTILL.has(event.type) && this.#waitsStandStill);
     this.#transport.send(event);
-    this.#lookAtWaits(event.type);
-  }
-
-  /** Waits that stood still, or were set anew, begin now. */
-  #lookAtWaits(type: SessionEvent['type']): void {
-    if (this.#isOver || !WAITS_BEGIN.has(type)) return;
+    if (!waitsBegin || this.#isOver) return;
     this.#waitsSinceMs = this.#host.time.now();
     this.#host.wheel.update(this);
+  }
+
+  get #waitsStandStill(): boolean {
+    return waitsUntilDue(this.#transport.snapshot) === Infinity;
   }
 
   #tellProtocol(event: EventObject): void {
@@ -456,8 +473,10 @@ export class LiveSession extends WaitEntry implements RegistryMember {
   /** A state that is tagged `hold`, or a handler that holds, stops the decoding; the transport's chart knows by HELD and RELEASED. */
   #lookAtHold(): void {
     if (this.#isOver) return;
-    const holds =
-      this.#handlers?.holds === true || (this.#host.protocol.canHold && this.protocolSnapshot.hasTag('hold'));
+    const { protocol, options } = this.#host;
+    const handlers = this.#handlers;
+    const waitsForHandlers = handlers !== undefined && (handlers.holds || handlers.size >= options.pendingHandlersMax);
+    const holds = waitsForHandlers || (protocol.canHold && this.protocolSnapshot.hasTag('hold'));
     if (holds === this.#transport.snapshot.context.held) return;
     this.#tellTransport({ type: holds ? 'HELD' : 'RELEASED' });
   }
@@ -479,7 +498,6 @@ export class LiveSession extends WaitEntry implements RegistryMember {
         }
         decoded += 1;
         this.#tellProtocol(checkMessage(message));
-        if (this.#outputBytes > this.#host.options.highWaterMarkBytes) this.#flush();
       }
     } catch (error) {
       this.#failInput(error);
@@ -521,7 +539,7 @@ export class LiveSession extends WaitEntry implements RegistryMember {
   }
 
   #failInput(error: unknown): void {
-    if (!(error instanceof PeerError)) {
+    if (!isPeerError(error)) {
       this.fail(error, 'the codec failed to decode');
       return;
     }
@@ -549,10 +567,11 @@ export class LiveSession extends WaitEntry implements RegistryMember {
   }
 
   #queue(bytes: Uint8Array): void {
+    if (this.#output.length === 0) this.#host.turns.writeLater(this);
     this.#output.push(bytes);
     this.#outputBytes += bytes.byteLength;
-    // Sent all at once by a chart that is not the peer's doing: kept within the cap as well.
-    if (this.#outputBytes > this.#host.options.heldBytesMax) this.#flush();
+    // Much is sent in one turn: written as it comes, so that the marks and the cap are seen in time.
+    if (this.#outputBytes > this.#host.options.highWaterMarkBytes) this.#flush();
   }
 
   #flush(): void {
@@ -631,7 +650,10 @@ function checkOption(option: unknown): CloseOption {
 
 /** A codec may be a user's: what it returns becomes an event, so it has to be one, and none of XState's own. */
 function checkMessage(message: Message): Message {
-  return checkEvent(message, 'decode returned');
+  checkEvent(message, 'decode returned');
+  if (RESERVED_EVENTS.has(message.type))
+    throw new TypeError(`decode returned ${message.type}, which only the runtime sends`);
+  return message;
 }
 
 function joined(pieces: readonly Uint8Array[], byteLength: number): Uint8Array {

@@ -20,6 +20,8 @@ export interface SessionOptions {
   readonly lowWaterMarkBytes?: number;
   /** Bytes held for one session, in and out each; beyond it the session is reset (`slow reader`, `limit`). Default 4 MiB. */
   readonly heldBytesMax?: number;
+  /** Commands of a protocol's own that wait for their handlers' answers; at that many no further frame is decoded. Default 64. */
+  readonly pendingHandlersMax?: number;
   /**
    * Read and dropped after our FIN; then RST. Default 8 MiB: twice what a peer's kernel may hold of what it wrote before it noticed our
    * FIN (tcp(7): tcp_wmem, 4 MiB). With 1 MiB peers under full load were reset that would have closed within the deadline (measured).
@@ -41,6 +43,7 @@ export const SESSION_OPTION_NAMES = [
   'lowWaterMarkBytes',
   'heldBytesMax',
   'discardedBytesMax',
+  'pendingHandlersMax',
   'socket',
 ] as const;
 
@@ -55,6 +58,7 @@ export function parseSessionOptions(user: SessionOptions, path: string): ParsedS
   const { waitTimeoutMs = 100, waitTimeoutCountMax = 60 } = user;
   const { closeTimeoutMs = 5_000, sendTimeoutMs = 30_000, frameTimeoutMs = 30_000 } = user;
   const { highWaterMarkBytes = 65_536, heldBytesMax = 4 * 1024 * 1024, discardedBytesMax = 8 * 1024 * 1024 } = user;
+  const { pendingHandlersMax = 64 } = user;
   const { lowWaterMarkBytes = Math.min(16_384, highWaterMarkBytes) } = user;
   checkInteger(`${path}.waitTimeoutMs`, waitTimeoutMs, TIMEOUT);
   checkInteger(`${path}.waitTimeoutCountMax`, waitTimeoutCountMax, { min: 0, max: 2 ** 31 - 1 });
@@ -65,6 +69,7 @@ export function parseSessionOptions(user: SessionOptions, path: string): ParsedS
   checkInteger(`${path}.lowWaterMarkBytes`, lowWaterMarkBytes, { min: 0, max: highWaterMarkBytes });
   checkInteger(`${path}.heldBytesMax`, heldBytesMax, { min: highWaterMarkBytes, max: SIZE.max });
   checkInteger(`${path}.discardedBytesMax`, discardedBytesMax, { min: 0, max: SIZE.max });
+  checkInteger(`${path}.pendingHandlersMax`, pendingHandlersMax, { min: 1, max: SIZE.max });
   return {
     waitTimeoutMs,
     waitTimeoutCountMax,
@@ -75,15 +80,20 @@ export function parseSessionOptions(user: SessionOptions, path: string): ParsedS
     lowWaterMarkBytes,
     heldBytesMax,
     discardedBytesMax,
+    pendingHandlersMax,
     socket: parseTcpSocketOptions({ userTimeoutMs: sendTimeoutMs, ...user.socket }, `${path}.socket`),
   };
 }
 
-/** A protocol's defaults below what the user of a server or client asked for. */
+/** A protocol's defaults below what the user of a server or client asked for; `undefined` asks for nothing. */
 export function withDefaults<T extends SessionOptions>(defaults: SessionOptions | undefined, user: T): T {
   const own: SessionOptions & { maxIterations?: number } = { ...defaults };
   delete own.maxIterations; // the protocol's alone, used when it was defined
-  return { ...own, ...user, socket: { ...own.socket, ...user.socket } };
+  return { ...own, ...defined(user), socket: { ...own.socket, ...defined(user.socket ?? {}) } };
+}
+
+function defined<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
 }
 
 /** Refuses names that no session, and nothing in `others`, has. */

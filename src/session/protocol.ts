@@ -66,7 +66,7 @@ const BUILT_IN_COMMANDS = [
 type BuiltInCommand = (typeof BUILT_IN_COMMANDS)[number];
 
 /** Events that the runtime itself sends to a protocol chart: no message may be named like one. */
-const RESERVED_EVENTS: readonly string[] = [
+export const RESERVED_EVENTS: ReadonlySet<string> = new Set([
   'PEER_END',
   'CONGESTED',
   'FLOWING',
@@ -75,7 +75,7 @@ const RESERVED_EVENTS: readonly string[] = [
   'KEY_SET',
   'KEY_TAKEN',
   'SESSION_CLOSED',
-];
+]);
 
 const FACTS: readonly FactType[] = ['PEER_END', 'CONGESTED', 'FLOWING', 'DRAIN', 'WAIT_TIMEOUT'];
 
@@ -286,11 +286,11 @@ function checkCodec(name: string, factory: unknown): void {
         type,
         'a type that is not `*` and does not start with `xstate.` or `done.`',
       );
-    if (RESERVED_EVENTS.includes(type))
+    if (RESERVED_EVENTS.has(type))
       throw invalid(
         `codecs.${name}.messages`,
         type,
-        `a type other than ${RESERVED_EVENTS.join(', ')}, which the runtime sends`,
+        `a type other than ${[...RESERVED_EVENTS].join(', ')}, which the runtime sends`,
       );
   }
 }

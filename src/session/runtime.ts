@@ -17,6 +17,7 @@ import { SessionRegistry, type RegistryControl } from './registry.js';
 import { LiveSession, type SessionHost } from './live-session.js';
 import type { Session, SessionRecord } from './session.js';
 import { SharedActors } from './shared-actors.js';
+import { Turns } from './turns.js';
 
 /** One event of one socket, with the session that it belongs to, if any. */
 export interface ServerEvent {
@@ -29,6 +30,8 @@ export interface ServerEvent {
 export interface RuntimeOwner {
   /** An event of a socket that is the owner's own (claimed for it). */
   receive(socket: SocketRecord, event: SocketEvent): void;
+  /** `admit` has made it, and starts it next. */
+  sessionMade?(session: LiveSession): void;
   sessionEnded(session: LiveSession, record: SessionRecord): void;
   /** A shared actor failed too often. */
   giveUp(): void;
@@ -62,6 +65,7 @@ export class Runtime implements SessionHost {
   readonly layer: SocketLayer;
   readonly engine: Engine;
   readonly wheel: WaitWheel;
+  readonly turns = new Turns();
   readonly registry: RegistryControl;
   readonly facts: ReadonlySet<FactType>;
   readonly errors: PublicStream<RuntimeError>;
@@ -153,6 +157,7 @@ export class Runtime implements SessionHost {
     }
     this.#perAddress.set(peer.address, this.sessionsOfAddress(peer.address) + 1);
     if (this.#watching) this.#watchSession(session);
+    this.#owner.sessionMade?.(session);
     this.layer.claim(socket, session);
     session.start();
     return session;

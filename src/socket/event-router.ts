@@ -2,14 +2,15 @@
  * Where the events of a backend's sockets go: to the one stream when the socket is claimed, else into its bounded queue for
  * `waitEvents`. Every backend uses this one, so that claiming and waiting mean the same on all of them.
  *
- * - A throw of a subscriber is given to the scheduler, which has a way to report errors: thrown on, it would end in the
- *   emitter of some socket that has nothing to do with it. (RxJS does the same for most subscribers by itself.)
+ * - A throw of a direct subscriber is given to the scheduler, which has a way to report errors: RxJS would throw it into the
+ *   process, on a timer of its own. What is thrown behind operators is RxJS's (`PublicStream`).
  * - Only reading is bounded by the queue. What else can happen to a socket is a handful of facts or answers to commands.
  */
-import { Observable, type SchedulerLike, Subject, type Subscriber, type Subscription } from 'rxjs';
+import { type Observable, type SchedulerLike, Subject, type Subscriber, type Subscription } from 'rxjs';
 import type { SocketEvent, SocketHandle } from '../../machines/events.js';
 import { checkInteger } from './check.js';
 import { SocketError } from './errors.js';
+import { PublicStream } from './public-stream.js';
 import type { SocketRecord, SocketSignal, WaitOptions } from './socket-layer.js';
 
 /** What a record has for this router; both are for unclaimed sockets alone. */
@@ -36,7 +37,7 @@ export class EventRouter {
 
   constructor(options: EventRouterOptions) {
     this.#options = options;
-    this.events = this.#subject.asObservable();
+    this.events = new PublicStream((subscriber) => this.#subject.subscribe(subscriber), this.#report);
   }
 
   /** Never throws. */
@@ -69,7 +70,7 @@ export class EventRouter {
   }
 
   waitEvents(handle: SocketHandle | null | undefined, options: WaitOptions = {}): Observable<SocketEvent> {
-    return new Observable<SocketEvent>((subscriber) => {
+    return new PublicStream<SocketEvent>((subscriber) => {
       const { timeoutMs = 100 } = options;
       let socket: RoutedSocket;
       try {
@@ -86,7 +87,7 @@ export class EventRouter {
         return undefined;
       }
       return new Wait(socket, subscriber, this.#options.time, timeoutMs).stop;
-    });
+    }, this.#report);
   }
 
   #waitable(handle: SocketHandle | null | undefined): RoutedSocket {
@@ -120,11 +121,15 @@ export class EventRouter {
     try {
       this.#subject.next({ socket, event });
     } catch (error) {
-      this.#options.time.schedule(() => {
-        throw error;
-      });
+      this.#report(error); // of a Subscriber of the user's own class, which nobody guards
     }
   }
+
+  readonly #report = (error: unknown): void => {
+    this.#options.time.schedule(() => {
+      throw error;
+    });
+  };
 }
 
 function inUse(handle: SocketHandle): SocketError {

@@ -3,7 +3,7 @@
  *
  * The hard question: what to do with an option that this system cannot set. Failing would make a server run on one system
  * alone; silence would make its user believe in buffers that are not there. So each option is reported with what the
- * kernel said when it was read back (`AppliedOption`), and whoever runs the server decides.
+ * kernel said when it was read back, or that it was not (`AppliedOption`), and whoever runs the server decides.
  */
 import { checkBoolean, checkInteger, checkObject, type IntegerRange, invalid, refuseUnknown } from './check.js';
 
@@ -51,7 +51,7 @@ export interface AppliedOption {
   readonly applied: boolean;
   /** As read back, in the option's own unit; absent where the system does not tell. */
   readonly actual?: number | boolean;
-  /** Why it was not applied, or why `actual` differs from `wanted`. */
+  /** Why it was not applied, why `actual` differs from `wanted`, or that nothing was read back. */
   readonly note?: string;
 }
 

@@ -405,6 +405,22 @@ describe('watch', () => {
     expect(log).toHaveLength(5);
   });
 
+  test('begun by a watcher is told of the next change, not of the one under way; ended by one, of none', () => {
+    const { actor, log } = play(two);
+    actor.start();
+    let unwatchLast = () => {};
+    const unwatchFirst = actor.watch(({ value }) => {
+      unwatchFirst();
+      unwatchLast();
+      log.push(`first ${String(value)}`);
+      actor.watch((snapshot) => void log.push(`inner ${String(snapshot.value)}`));
+    });
+    unwatchLast = actor.watch(() => void log.push('last'));
+    actor.send({ type: 'GO' });
+    actor.send({ type: 'END' });
+    expect(log.filter((line) => !line.includes(' in '))).toEqual(['first two', 'inner end', 'done: undefined']);
+  });
+
   test('of an actor that fails does not throw into the process', async () => {
     const { actor, log } = play(
       setup({

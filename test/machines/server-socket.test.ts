@@ -79,6 +79,8 @@ describe('the start', () => {
     { name: 'no LISTENING within the deadline: OPEN_TIMEOUT', events: [is('START'), resolved, due('openTimeout')], state: 'closed', last: ['STOP_LISTENING'], context: { failure: { code: 'OPEN_TIMEOUT', message: 'no answer within its deadline (OPEN_TIMEOUT)' } } },
     { name: 'no CONFIGURED within the deadline: OPEN_TIMEOUT', events: [is('START'), resolved, listening, due('openTimeout')], state: 'closed', last: ['STOP_LISTENING'] },
     { name: 'it can be started again after a failure, which is forgotten', events: [is('START'), resolved, error('EACCES'), ...STARTED], state: 'accepting', context: { failure: undefined } },
+    { name: 'suspended while resolving, it does not listen, whatever the answer', events: [is('START'), is('SUSPEND'), resolved], state: 'suspended.asked', last: [] },
+    { name: 'and resumed then, it listens', events: [is('START'), is('SUSPEND'), is('RESUME')], state: 'opening', last: ['LISTEN'] },
     { name: 'suspended while opening, it does not listen', events: [is('START'), resolved, is('SUSPEND')], state: 'suspended.asked', last: ['STOP_LISTENING'] },
     { name: 'suspended while configuring, it listens no more', events: [is('START'), resolved, listening, is('SUSPEND')], state: 'suspended.asked', last: ['STOP_LISTENING'] },
     { name: 'a first start that was suspended meanwhile may still fail', events: [is('START'), resolved, listening, is('SUSPEND'), is('RESUME'), error('EADDRINUSE')], state: 'closed' },
@@ -214,13 +216,14 @@ describe('descriptors', () => {
   table([
     { name: 'descriptor 99 of 100 is one of many', events: [...STARTED, accept(1, { descriptor: 99 })], state: 'accepting' },
     { name: 'descriptor 100 of 100 is admitted, and saturates', events: low, state: 'saturated.byDescriptors', last: ['ADMIT 1', 'MEASURE_DESCRIPTORS'], context: { sessions: 1 } },
+    { name: 'the next one is refused, with `queue` too', given: input({ atMaxSessions: 'queue', maxSessions: 9 }), events: [...low, accept(2, { descriptor: 101 })], state: 'saturated.byDescriptors', last: ['REFUSE 2 (no descriptors)'], context: { queue: [], refusedCount: 1 } },
+    { name: 'full by sessions, one with descriptor 100 of 100 does not wait, one with 99 does', given: queue, events: [...FULL, accept(3, { descriptor: 99 }), accept(4, { descriptor: 100 })], state: 'saturated.bySessions', last: ['REFUSE 4 (max sessions)'], context: { queue: [handle(3)] } },
+    { name: 'nobody can tell how many are in use: it stays', events: [...low, descriptors(Infinity)], state: 'saturated.byDescriptors', last: [] },
     { name: 'still 100 in use: it stays', events: [...low, descriptors(100)], state: 'saturated.byDescriptors', last: [] },
     { name: 'it looks again after its pause', events: [...low, due('descriptorLookTimeout')], state: 'saturated.byDescriptors', last: ['MEASURE_DESCRIPTORS'] },
     { name: '99 in use: it accepts by itself', events: [...low, descriptors(99)], state: 'accepting', last: [] },
     { name: '99 in use but no place: full by sessions', events: [...STARTED, accept(1), accept(2, { descriptor: 100 }), descriptors(99)], state: 'saturated.bySessions' },
     { name: 'an end is counted and waits for the next look', events: [...low, closed], state: 'saturated.byDescriptors', context: { sessions: 0 } },
-    { name: 'with `queue` who waits is admitted when there are some again', given: queue, events: [...low, accept(3), descriptors(99)], state: 'saturated.bySessions', last: ['ADMIT 3'], context: { queue: [], sessions: 2 } },
-    { name: 'with `queue` and places to spare all who wait are admitted, and it accepts', given: { ...queue, maxSessions: 9 }, events: [...low, accept(3), accept(4), descriptors(99)], state: 'accepting', last: ['ADMIT 3', 'ADMIT 4'], context: { sessions: 3, refusedCount: 0 } },
     { name: 'where the system does not tell them, none is the last', given: input({ descriptorMax: Infinity }), events: [...STARTED, accept(1, { descriptor: 1e9 })], state: 'accepting' },
   ]); // prettier-ignore
 

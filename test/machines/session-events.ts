@@ -26,7 +26,11 @@ export const stop = (option: CloseOption = 'graceful', reason = 'protocol asked'
 export const close = (byReset = false): SessionEvent => ({ type: 'CLOSE', byReset, bytesDropped: 0 });
 export const error = (code: string): SessionEvent => ({ type: 'ERROR', code, message: code });
 export const setWaits = (count: number): SessionEvent => ({ type: 'SET_WAITS', count });
-export const measured = (bytesSent: number): SessionEvent => ({ type: 'MEASURED', bytesSent });
+export const measured = (bytesSent: number, queuedBytes = 1): SessionEvent => ({
+  type: 'MEASURED',
+  bytesSent,
+  queuedBytes,
+});
 
 type Plain = Exclude<
   SessionEvent['type'],

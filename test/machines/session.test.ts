@@ -63,7 +63,7 @@ describe('accepted', () => {
     { name: 'a client’s CONNECT connects', events: [is('CONNECT')], state: 'connected.flowing', last: [] },
     { name: 'a greeting is written before the first READ', events: [send()], state: 'accepted', last: ['WRITE'] },
     { name: 'a greeting that congests pauses reading', events: [send(), is('CONGESTED')], state: 'connected.congested', last: ['PAUSE', 'FACT', 'MEASURE'] },
-    { name: 'END sends our FIN and reads on', events: [is('END')], state: 'halfClosed.byUs', last: ['SEND_FIN', 'DECODE'] },
+    { name: 'END sends our FIN and reads on', events: [is('END')], state: 'halfClosed.byUs.sending', last: ['SEND_FIN', 'MEASURE', 'DECODE'] },
     { name: 'a peer that only sends its FIN is half-closed', events: [is('PEER_END')], state: 'halfClosed.byPeer', last: ['DECODE_END'] },
     { name: 'a scan (RST before a byte) closes with peer reset', events: [error('ECONNRESET'), close(true)], state: 'closed', context: { reason: 'peer reset', closedBy: 'rst' } },
   ]); // prettier-ignore
@@ -87,7 +87,7 @@ describe('waits', () => {
     { name: 'SET_WAITS starts them anew: 3 000 waits, the last of them counts', events: [read(), wait(59), setWaits(3_000), wait(2_999)], state: 'connected.flowing' },
     { name: 'SET_WAITS starts them anew: the 3 000th closes', events: [read(), wait(59), setWaits(3_000), wait(2_999), wait(1)], state: 'closing.flushing' },
     { name: 'after END waits go on counting', events: [read(), wait(30), is('END'), wait(29)], state: 'halfClosed.byUs' },
-    { name: 'after END the 60th wait ends it, without a second FIN', events: [read(), wait(30), is('END'), wait(30)], state: 'closing.finWait', commands: ['RESUME', 'DECODE', 'FACT', 'SEND_FIN', 'DECODE', 'RESUME'] },
+    { name: 'after END the 60th wait ends it, without a second FIN', events: [read(), wait(30), is('END'), wait(30)], state: 'closing.finWait', commands: ['RESUME', 'DECODE', 'FACT', 'SEND_FIN', 'MEASURE', 'DECODE', 'RESUME'] },
     { name: 'after the peer’s FIN waits count no more', events: [read(), is('PEER_END'), wait(60)], state: 'halfClosed.byPeer' },
   ]); // prettier-ignore
 
@@ -220,7 +220,8 @@ describe('the close deadline', () => {
 
   table([
     { name: 'a half-closed session that nobody ends is reset when it passes', given: asks('PEER_END'), events: [read(), is('PEER_END'), is('INPUT_DONE'), due('closeTimeout')], state: 'reset', last: ['SEND_RST'], context: { reason: 'peer closed', closedBy: 'rst' } },
-    { name: 'a half-closed session that never answers is reset when it passes', events: [read(), is('PEER_END'), due('closeTimeout')], state: 'reset', context: { reason: 'peer closed', closedBy: 'rst' } },
+    { name: 'a half-closed session whose handlers are still at work is left alone', events: [read(), is('PEER_END'), due('closeTimeout')], state: 'halfClosed.byPeer.decoding', last: [] },
+    { name: 'a half-closed session whose peer takes nothing is reset when it passes', events: [read(), is('PEER_END'), is('CONGESTED'), due('closeTimeout')], state: 'reset', context: { reason: 'peer closed', closedBy: 'rst' } },
   ]); // prettier-ignore
 });
 
@@ -252,17 +253,24 @@ describe('half-closed by the peer', () => {
 
 describe('half-closed by us', () => {
   table([
-    { name: 'END: our FIN behind what is queued, and input is decoded on', events: [read(), is('END'), read()], state: 'halfClosed.byUs', commands: ['RESUME', 'DECODE', 'SEND_FIN', 'DECODE', 'DECODE'] },
+    { name: 'END: our FIN behind what is queued, and input is decoded on', events: [read(), is('END'), read()], state: 'halfClosed.byUs.sending', commands: ['RESUME', 'DECODE', 'SEND_FIN', 'MEASURE', 'DECODE', 'DECODE'] },
     { name: 'nothing can be sent any more', events: [read(), is('END'), send()], state: 'halfClosed.byUs', last: [] },
     { name: 'a second END sends no second FIN', events: [read(), is('END'), is('END')], state: 'halfClosed.byUs', last: [] },
     { name: 'the peer’s FIN has the input decoded to the end', events: [read(), is('END'), is('PEER_END')], state: 'halfClosed.byUs', last: ['DECODE_END'] },
     { name: 'when all is decoded only the end of the socket is awaited', events: [read(), is('END'), is('PEER_END'), is('INPUT_DONE')], state: 'closing.lastAck', last: ['RESUME'] },
     { name: 'it is closed by fin, as the peer closed', events: [read(), is('END'), is('PEER_END'), is('INPUT_DONE'), close()], state: 'closed', context: { reason: 'peer closed', closedBy: 'fin' } },
-    { name: 'a graceful STOP waits for the peer’s FIN without a second one of ours', events: [read(), is('END'), stop(), is('FLUSHED'), is('PEER_END')], state: 'closing.lastAck', commands: ['RESUME', 'DECODE', 'SEND_FIN', 'DECODE', 'RESUME'] },
+    { name: 'a graceful STOP waits for the peer’s FIN without a second one of ours', events: [read(), is('END'), stop(), is('FLUSHED'), is('PEER_END')], state: 'closing.lastAck', commands: ['RESUME', 'DECODE', 'SEND_FIN', 'MEASURE', 'DECODE', 'RESUME'] },
     { name: 'a frame that never ends closes it without a second FIN', events: [read(), is('END'), is('FRAME_STARTED'), due('FRAME_TIMEOUT')], state: 'closing.finWait', last: ['RESUME'], context: { reason: 'frame timeout' } },
     { name: 'DRAIN closes it without a second FIN', events: [read(), is('END'), is('DRAIN')], state: 'closing.finWait', last: ['RESUME'], context: { reason: 'draining' } },
-    { name: 'END of a congested session reads and decodes on, as its output matters no more', events: [read(), is('CONGESTED'), is('END')], state: 'halfClosed.byUs', last: ['RESUME', 'SEND_FIN', 'DECODE'], context: { outputFull: false } },
-    { name: 'END of a congested session with full input decodes on, and reads when the input is low', events: [read(), is('INPUT_FULL'), is('CONGESTED'), is('END'), is('INPUT_LOW')], state: 'halfClosed.byUs', commands: ['RESUME', 'DECODE', 'PAUSE', 'PAUSE', 'FACT', 'MEASURE', 'SEND_FIN', 'DECODE', 'RESUME'] },
+    { name: 'END of a congested session reads and decodes on, as its output matters no more', events: [read(), is('CONGESTED'), is('END')], state: 'halfClosed.byUs.sending', last: ['RESUME', 'SEND_FIN', 'MEASURE', 'DECODE'], context: { outputFull: false } },
+    { name: 'END of a congested session with full input decodes on, and reads when the input is low', events: [read(), is('INPUT_FULL'), is('CONGESTED'), is('END'), is('INPUT_LOW')], state: 'halfClosed.byUs.sending', commands: ['RESUME', 'DECODE', 'PAUSE', 'PAUSE', 'FACT', 'MEASURE', 'SEND_FIN', 'MEASURE', 'DECODE', 'RESUME'] },
+    { name: 'what was sent before END is with the kernel: no more looks', events: [read(), is('END'), measured(3, 0)], state: 'halfClosed.byUs.sent', last: [] },
+    { name: 'a peer that takes nothing for the send timeout after END is reset', events: [read(), is('END'), measured(3), ...Array.from({ length: 6 }, () => [due('sendLookTimeout'), measured(3)]).flat()], state: 'reset', context: { reason: 'send timeout' } },
+    { name: 'a peer that takes something is given the send timeout anew', events: [read(), is('END'), measured(3), ...Array.from({ length: 5 }, () => [due('sendLookTimeout'), measured(3)]).flat(), due('sendLookTimeout'), measured(4)], state: 'halfClosed.byUs.sending', context: { stallCount: 0 } },
+    { name: 'CLOSE after both FINs does not cut off what is still decoded', events: [read(), is('HELD'), is('END'), is('PEER_END'), close(false)], state: 'halfClosed.byUs.ended', last: [] },
+    { name: 'its end comes when all is decoded', events: [read(), is('HELD'), is('END'), is('PEER_END'), close(false), is('RELEASED'), is('INPUT_DONE')], state: 'closed', context: { reason: 'peer closed', closedBy: 'fin' } },
+    { name: 'or at the close deadline', events: [read(), is('HELD'), is('END'), is('PEER_END'), close(false), due('closeTimeout')], state: 'closed' },
+    { name: 'a STOP after CLOSE ends it at once', events: [read(), is('HELD'), is('END'), is('PEER_END'), close(false), stop()], state: 'closed', context: { reason: 'peer closed' } },
   ]); // prettier-ignore
 });
 

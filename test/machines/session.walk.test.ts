@@ -14,7 +14,7 @@ const found = walk({
   events: [
     ...[read(), send(), wait(1), wait(2), stop('graceful'), stop('force'), close(false), close(true)],
     ...[error('ECONNRESET'), error('EPIPE'), error('ETIMEDOUT'), error('EHOSTUNREACH')],
-    ...[setWaits(0), setWaits(2), measured(1), measured(2)],
+    ...[setWaits(0), setWaits(2), measured(1), measured(2), measured(2, 0)],
     ...(
       [
         'CONNECT',
@@ -33,13 +33,14 @@ const found = walk({
     // not a connection's: ignored
     ...(['CONFIGURED', 'STOPPED_LISTENING'] as const).map(is),
   ],
-  keyOf: ({ context: c }) => [
+  keyOf: ({ context: c, value }) => [
     c.waitTimeoutCountMax > 0 && c.waitTimeoutCount,
     c.waitTimeoutCountMax,
     c.held,
     c.inputFull,
     c.outputFull,
     c.outputFull && [c.stallCount, c.bytesSent],
+    value !== null && typeof value === 'object' && 'halfClosed' in value && [c.stallCount, c.bytesSent, c.closedBy],
     c.discardedBytes,
   ],
   placesMax: 5_000,
@@ -63,5 +64,9 @@ test('no state of a session is left by `always`', () => {
 
 // What these wait for has a limit elsewhere: waits (unless they are turned off) count in all three, and `hold` is bounded by its handler.
 test('the only states of a session without a deadline are those whose deadline are the waits', () => {
-  expect(found.withoutDeadline).toEqual(['session.accepted', 'session.connected.flowing', 'session.halfClosed.byUs']);
+  expect(found.withoutDeadline).toEqual([
+    'session.accepted',
+    'session.connected.flowing',
+    'session.halfClosed.byUs.sent',
+  ]);
 });

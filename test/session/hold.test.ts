@@ -261,7 +261,7 @@ describe('a session that holds', () => {
     await nothingIsLeft(started);
   });
 
-  test('with a reply due when the peer sends FIN gives it first; the close deadline bounds that: 5 000 ms, not 1 ms less', async () => {
+  test('with a reply due when the peer sends FIN gives it first, be it after 30 s; the deadline of its handler bounds that: 60 000 ms, not 1 ms less', async () => {
     const handler = slow();
     const started = await start(asking({ ...handler, deadlineMs: 60_000 }));
     const { time, layer, server } = started;
@@ -270,16 +270,18 @@ describe('a session that holds', () => {
       says(peer, 'x');
       peer.peerEnds();
     }
-    time.advanceBy(4_999);
+    time.advanceBy(30_000);
     expect(server.sessions.size).toBe(2);
     handler.pending[0]!.answer({ type: 'ANSWER', text: 'reply' });
     await microtasks(4);
     expect(heard(answered)).toEqual(['reply']);
     expect(answered.types).toEqual(['RESUME', 'WRITE', 'RESUME', 'FLUSH', 'SEND_FIN']);
+    time.advanceBy(29_999);
+    expect(server.sessions.size).toBe(1);
     time.advanceBy(1);
     expect(server.sessions.recent.map(({ id, reason, closedBy }) => [id, reason, closedBy])).toEqual([
       ['1', 'peer closed', 'fin'],
-      ['2', 'peer closed', 'rst'],
+      ['2', 'protocol failed', 'fin'],
     ]);
     await nothingIsLeft(started);
   });

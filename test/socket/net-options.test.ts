@@ -1,17 +1,27 @@
 /** Options on real sockets: what was set is read back from the kernel itself, not from our own report. */
 import { readFileSync } from 'node:fs';
-import type net from 'node:net';
-import { afterEach, describe, expect, test } from 'vitest';
+import net from 'node:net';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { applyListenOptions, applyTcpOptions } from '../../src/socket/net/apply-options.js';
 import { descriptorOf } from '../../src/socket/net/handle.js';
 import { type Kernel, type KernelOption, loadKernel } from '../../src/socket/net/kernel.js';
-import type { AppliedOption } from '../../src/socket/options.js';
+import { createNetLayer } from '../../src/socket/net/net-layer.js';
+import { type AppliedOption, parseTcpSocketOptions } from '../../src/socket/options.js';
 import type { SocketRecord } from '../../src/socket/socket-layer.js';
 import { Harness } from './layer-harness.js';
 import { needsKernel, needsLinux, netUnderTest } from './net-under-test.js';
 
+vi.mock('../../src/socket/net/handle.js', { spy: true });
+const { descriptorOf: fdOfSocket } = await vi.importActual<{ descriptorOf: typeof descriptorOf }>(
+  '../../src/socket/net/handle.js',
+);
+
 const kernel = loadKernel()!;
 let h: Harness;
-afterEach(() => h.dispose());
+afterEach(async () => {
+  await h.dispose();
+  vi.mocked(descriptorOf).mockReset();
+});
 
 describe('options with koffi', () => {
   needsKernel();
@@ -27,6 +37,16 @@ describe('options with koffi', () => {
       const { client } = await h.connect(server);
       for (const socket of [server, client]) {
         expect(socket.options.filter(({ applied }) => !applied)).toEqual([]);
+        expect(reportOf(socket, 'noDelay')).toEqual(
+          socket === client
+            ? { option: 'noDelay', wanted: true, applied: true, actual: true }
+            : {
+                option: 'noDelay',
+                wanted: true,
+                applied: true,
+                note: 'set by Node on each accepted connection, and not read back',
+              },
+        );
         expect(optionsOf(socket)).toMatchObject({
           sendBufferBytes: 32_768,
           receiveBufferBytes: 32_768,
@@ -90,6 +110,58 @@ describe('options with koffi', () => {
     }
   });
 
+  test.each([true, false])('ipv6Only %s and reusePort are read back', async (ipv6Only) => {
+    h = new Harness(netUnderTest());
+    const server = await h.listen({ ipv6Only }, { host: '::', port: 0 });
+    const read = { wanted: ipv6Only, applied: true, actual: ipv6Only };
+    expect(reportOf(server, 'ipv6Only')).toEqual({ option: 'ipv6Only', ...read });
+    expect(reportOf(server, 'reusePort')).toEqual({ option: 'reusePort', wanted: false, applied: true, actual: false });
+  });
+
+  test('one IPv6 address takes IPv6 alone, whatever was wanted: the report says why', async () => {
+    h = new Harness(netUnderTest());
+    const server = await h.listen({}, { host: '::1', port: 0 });
+    const note = expect.stringContaining('one IPv6 address');
+    expect(reportOf(server, 'ipv6Only')).toEqual({
+      option: 'ipv6Only',
+      wanted: false,
+      applied: true,
+      actual: true,
+      note,
+    });
+  });
+
+  test('what the kernel does not say as it was wanted is not applied', () => {
+    const stubborn: Kernel = { ...kernel, setOption: () => undefined, getOption: () => 0 };
+    const options = parseTcpSocketOptions({ ipv6Only: true, reusePort: true });
+    const target = { kernel: stubborn, fd: 0, family: 'IPv6' } as const;
+    for (const report of [...applyTcpOptions(target, options), ...applyListenOptions(target, options, true)]) {
+      if (typeof report.wanted !== 'boolean') continue;
+      expect(report).toMatchObject({ wanted: true, applied: false, actual: false, note: 'the kernel says otherwise' });
+    }
+  });
+
+  test('with koffi, and no descriptor to set them on, Node sets keep-alive and no delay, and the reports say so', async () => {
+    const { time, ...under } = netUnderTest();
+    const layer = createNetLayer({ time, kernel: { ...kernel, openTcp: () => undefined } });
+    h = new Harness({ ...under, time, layer });
+    vi.mocked(descriptorOf).mockImplementation((socket) =>
+      socket instanceof net.Server ? undefined : fdOfSocket(socket),
+    );
+    const { server, client } = await h.pair();
+    for (const socket of [server, client]) {
+      for (const option of ['keepAlive', 'keepAlive.idleMs', 'noDelay'] as const) {
+        expect(reportOf(socket, option)).toMatchObject({
+          applied: true,
+          note: expect.stringContaining('not read back'),
+        });
+      }
+    }
+    for (const fd of [h.last(server, 'ACCEPT').descriptor, fdOf(client)]) {
+      expect(read(kernel, fd)).toMatchObject({ keepAlive: 1, keepAliveIdle: 60, noDelay: 1 });
+    }
+  });
+
   test('without koffi Node sets keep-alive and no delay, on accepted and client sockets', async () => {
     h = new Harness(netUnderTest({ kernel: undefined }));
     const { server, client } = await h.pair();
@@ -114,6 +186,9 @@ describe('options', () => {
         'keepAlive.count',
       ]);
       expect(new Set(refused.map(({ note }) => note))).toEqual(new Set(['needs koffi, on Linux']));
+    }
+    for (const option of ['noDelay', 'keepAlive', 'backlog', 'reusePort'] as const) {
+      expect(reportOf(server, option)).toMatchObject({ applied: true, note: expect.stringContaining('not read back') });
     }
     expect(h.layer.tcpInfo(client)).toBeUndefined();
   });
@@ -179,7 +254,7 @@ function optionsOf(socket: SocketRecord): Record<string, unknown> {
 }
 
 function fdOf(socket: SocketRecord): number {
-  return descriptorOf((socket as unknown as { socket: net.Socket }).socket)!;
+  return fdOfSocket((socket as unknown as { socket: net.Socket }).socket)!;
 }
 
 function read(of: Kernel, fd: number): Partial<Record<KernelOption, number | undefined>> {

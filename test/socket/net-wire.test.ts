@@ -248,11 +248,11 @@ describe('nothing is left behind', () => {
     expect(listeners()).toBe(before);
   });
 
-  test('a subscriber that throws does not keep others from their events, nor the socket from going on', async () => {
-    const errors: unknown[] = [];
+  test('a subscriber that throws does not keep others from their events, nor the socket from going on; the scheduler gets its errors', async () => {
+    const unhandled: unknown[] = [];
     let thrownCount = 0;
     const { onUnhandledError } = config;
-    config.onUnhandledError = (error) => errors.push(error);
+    config.onUnhandledError = (error) => unhandled.push(error);
     try {
       const server = await h.listen();
       const mistaken = h.layer.events.subscribe(() => {
@@ -265,11 +265,29 @@ describe('nothing is left behind', () => {
       h.carryOut(client, 'SEND_FIN');
       await h.untilEvent(accepted, 'PEER_END');
       mistaken.unsubscribe();
-      await h.until('all are reported', () => errors.length === thrownCount);
       expect(thrownCount).toBeGreaterThan(3);
+      expect(errorsOf(() => h.time.advanceBy(0))).toHaveLength(thrownCount);
+      await h.settle();
+      expect(unhandled).toEqual([]);
     } finally {
       config.onUnhandledError = onUnhandledError;
     }
+  });
+
+  test('a subscriber of waitEvents that throws, or that does not take an error, is reported to the scheduler', async () => {
+    const server = h.openServer();
+    const seen: string[] = [];
+    h.layer.waitEvents(server.handle).subscribe({
+      next: () => {
+        throw new Error('a user’s mistake');
+      },
+      complete: () => seen.push('complete'),
+    });
+    h.carryOut(server, 'LISTEN');
+    await h.until('the wait is over', () => seen.length > 0);
+    expect(errorsOf(() => h.time.advanceBy(0))).toEqual([new Error('a user’s mistake')]);
+    h.layer.waitEvents(null).subscribe();
+    expect(errorsOf(() => h.time.advanceBy(0))).toMatchObject([{ code: 'HANDLE_NULL' }]);
   });
 
   test('a process whose sockets are closed ends by itself, also with a socket that was never started', async () => {
@@ -319,3 +337,12 @@ describe('nothing is left behind', () => {
     }
   });
 });
+
+function errorsOf(act: () => void): unknown[] {
+  try {
+    act();
+  } catch (error) {
+    return error instanceof AggregateError ? error.errors : [error];
+  }
+  return [];
+}

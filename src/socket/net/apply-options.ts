@@ -21,7 +21,11 @@ export interface Target {
   readonly fd: number | undefined;
   /** `undefined`: a Unix socket. */
   readonly family: Family | undefined;
+  /** The address that a listening socket is bound to; absent: it is a connection. */
+  readonly listensOn?: string;
 }
+
+const NOT_READ_BACK = 'set by Node, and not read back';
 
 /** The options that both kinds of socket have. */
 export function applyTcpOptions(target: Target, options: TcpSocketOptions): AppliedOption[] {
@@ -36,7 +40,9 @@ export function applyTcpOptions(target: Target, options: TcpSocketOptions): Appl
     setter.mtu(mtuBytes),
     setter.number('userTimeoutMs', 'userTimeout', userTimeoutMs),
     ...setter.keepAlive(options.keepAlive),
-    { option: 'noDelay', wanted: options.noDelay, applied: true }, // set by Node on each connection
+    target.listensOn !== undefined
+      ? noDelayOfAccepted(options.noDelay)
+      : setter.flag('noDelay', 'noDelay', options.noDelay),
   ];
 }
 
@@ -45,13 +51,46 @@ export function applyListenOptions(target: Target, options: TcpSocketOptions, ca
   const { backlog, ipv6Only, reusePort } = options;
   return [
     backlogOf(target, backlog),
-    ipv6Only && target.family !== 'IPv6'
-      ? { option: 'ipv6Only', wanted: true, applied: false, note: 'the socket is not bound to an IPv6 address' }
-      : { option: 'ipv6Only', wanted: ipv6Only, applied: true },
+    ipv6OnlyOf(target, ipv6Only),
     reusePort && (!canReusePort || target.family === undefined)
       ? { option: 'reusePort', wanted: true, applied: false, note: noReusePort(target) }
-      : { option: 'reusePort', wanted: reusePort, applied: true },
+      : readBack(target, 'reusePort', reusePort),
   ];
+}
+
+/** On the listening socket there is nothing to read: Node sets it on each connection that it accepts. */
+function noDelayOfAccepted(wanted: boolean): AppliedOption {
+  return {
+    option: 'noDelay',
+    wanted,
+    applied: true,
+    note: 'set by Node on each accepted connection, and not read back',
+  };
+}
+
+function ipv6OnlyOf(target: Target, wanted: boolean): AppliedOption {
+  if (target.family === 'IPv6') {
+    const report = readBack(target, 'ipv6Only', wanted);
+    // Linux sets it at bind(2) to any address but `::`, where it changes nothing: IPv4 has no such address.
+    if (wanted || report.applied || target.listensOn === '::') return report;
+    return { ...report, applied: true, note: 'bound to one IPv6 address, which takes no IPv4 in any case' };
+  }
+  if (!wanted) return { option: 'ipv6Only', wanted, applied: true };
+  return { option: 'ipv6Only', wanted, applied: false, note: 'the socket is not bound to an IPv6 address' };
+}
+
+/** What Node has set, as the kernel says. */
+function readBack({ kernel, fd, family }: Target, option: 'ipv6Only' | 'reusePort', wanted: boolean): AppliedOption {
+  if (family === undefined) return { option, wanted, applied: true };
+  const value = fd === undefined ? undefined : kernel?.getOption(fd, option);
+  if (value === undefined) return { option, wanted, applied: true, note: NOT_READ_BACK };
+  return compared({ option, wanted, applied: true, actual: value !== 0 });
+}
+
+function compared(report: AppliedOption): AppliedOption {
+  const { applied, actual, wanted } = report;
+  if (!applied || actual === undefined || actual === wanted) return report;
+  return { ...report, applied: false, note: 'the kernel says otherwise' };
 }
 
 function noReusePort(target: Target): string {
@@ -62,8 +101,8 @@ function noReusePort(target: Target): string {
 function backlogOf({ kernel, fd }: Target, backlog: number): AppliedOption {
   const bytes = kernel !== undefined && fd !== undefined ? kernel.tcpInfo(fd) : undefined;
   const actual = bytes === undefined ? undefined : parseTcpInfo(bytes, kernel?.littleEndian)?.sackedSegments;
-  if (actual === undefined || actual === backlog)
-    return { option: 'backlog', wanted: backlog, applied: true, ...(actual !== undefined && { actual }) };
+  if (actual === undefined) return { option: 'backlog', wanted: backlog, applied: true, note: NOT_READ_BACK };
+  if (actual === backlog) return { option: 'backlog', wanted: backlog, applied: true, actual };
   return { option: 'backlog', wanted: backlog, applied: false, actual, note: 'limited by net.core.somaxconn' };
 }
 
@@ -126,44 +165,36 @@ class Setter {
     return { ...result, wanted: wantedMs, ...(actual !== undefined && { actual: Number(actual) * 1_000 }) };
   }
 
-  private flag(option: AppliedOption['option'], name: KernelOption, wanted: boolean): AppliedOption {
+  flag(option: AppliedOption['option'], name: KernelOption, wanted: boolean): AppliedOption {
     const { actual, ...result } = this.number(option, name, Number(wanted));
-    return { ...result, wanted, ...(actual !== undefined && { actual: actual !== 0 }) };
+    return compared({ ...result, wanted, ...(actual !== undefined && { actual: actual !== 0 }) });
   }
 }
 
-/** What Node can do alone: no delay, and keep-alive with its idle time. */
+/** What Node can do alone: no delay, and keep-alive with its idle time. It does not say what became of them. */
 function withoutKernel(target: Target, options: TcpSocketOptions): AppliedOption[] {
   const note = whyNot(target);
   const plain = (option: AppliedOption['option'], wanted: number | 'system'): AppliedOption =>
     wanted === 'system' ? { option, wanted, applied: true } : { option, wanted, applied: false, note };
   const isTcp = target.family !== undefined;
-  const byNode = isTcp && target.kernel === undefined;
+  const byNode = (option: AppliedOption['option'], wanted: number | boolean): AppliedOption =>
+    isTcp ? { option, wanted, applied: true, note: NOT_READ_BACK } : { option, wanted, applied: false, note };
   const { keepAlive, noDelay } = options;
   return [
     plain('sendBufferBytes', options.sendBufferBytes),
     plain('receiveBufferBytes', options.receiveBufferBytes),
     plain('mtuBytes', options.mtuBytes),
     plain('userTimeoutMs', options.userTimeoutMs),
-    done('keepAlive', keepAlive !== false, byNode || keepAlive === false, note),
     ...(keepAlive === false
-      ? []
+      ? [{ option: 'keepAlive', wanted: false, applied: true } as const]
       : [
-          done('keepAlive.idleMs', keepAlive.idleMs, byNode, note),
-          done('keepAlive.intervalMs', keepAlive.intervalMs, false, note),
-          done('keepAlive.count', keepAlive.count, false, note),
+          byNode('keepAlive', true),
+          byNode('keepAlive.idleMs', keepAlive.idleMs),
+          plain('keepAlive.intervalMs', keepAlive.intervalMs),
+          plain('keepAlive.count', keepAlive.count),
         ]),
-    done('noDelay', noDelay, isTcp, note),
+    isTcp && target.listensOn !== undefined ? noDelayOfAccepted(noDelay) : byNode('noDelay', noDelay),
   ];
-}
-
-function done(
-  option: AppliedOption['option'],
-  wanted: number | boolean,
-  applied: boolean,
-  note: string,
-): AppliedOption {
-  return applied ? { option, wanted, applied } : { option, wanted, applied, note };
 }
 
 function whyNot({ kernel, family }: Target): string {
@@ -172,11 +203,10 @@ function whyNot({ kernel, family }: Target): string {
   return 'Node does not tell the descriptor';
 }
 
-/** What `net` is told so that keep-alive works without a kernel; with one it would cost system calls per connection. */
-export function keepAliveByNode(
-  kernel: Kernel | undefined,
-  { keepAlive }: TcpSocketOptions,
-): { keepAlive?: boolean; keepAliveInitialDelay?: number } {
-  if (kernel !== undefined || keepAlive === false) return {};
-  return { keepAlive: true, keepAliveInitialDelay: keepAlive.idleMs };
+/** What `net` is told so that keep-alive works without a kernel, or without a descriptor to set it on; else it would cost system calls per connection. */
+export function keepAliveByNode({ keepAlive }: TcpSocketOptions): {
+  keepAlive?: boolean;
+  keepAliveInitialDelay?: number;
+} {
+  return keepAlive === false ? {} : { keepAlive: true, keepAliveInitialDelay: keepAlive.idleMs };
 }

@@ -3,8 +3,11 @@
  *
  * - With a kernel each attempt makes its descriptor itself, sets the options and hands it to `net`, since buffers and MSS
  *   must be set before the SYN. `net` then owns it, and closes it when the attempt fails.
- * - So `net`'s own `autoSelectFamily` cannot be used. Addresses are tried one after the other, in the order of the resolver; one that
- *   does not answer is given up after 250 ms if there is another (the interval of RFC 8305, 8; unlike there, attempts do not race).
+ * - So `net`'s own `autoSelectFamily` cannot be used. Addresses are tried one after the other, in the order of the resolver; one
+ *   that does not answer is given up after 250 ms if there is another (the interval of RFC 8305, 8; unlike there, attempts do not race).
+ * - Slow is not dead: an address that was given up goes to the end, and gets four times as long when its turn comes again, so that
+ *   neither a slow one nor a silent one hides the others. The only one that is left is not given up. All ends when each
+ *   address has failed by itself, or with the client's own deadline.
  */
 import dns from 'node:dns';
 import net from 'node:net';
@@ -17,6 +20,8 @@ import { type Failure, type NetConnection, tcpAddress, unixAddress } from './con
 import type { Kernel } from './kernel.js';
 
 const ATTEMPT_TIMEOUT_MS = 250;
+/** 0.25, 1, 4 s: two addresses have two whole rounds and 4 s more within the 10 s of a client's default deadline. */
+const ATTEMPT_TIMEOUT_FACTOR = 4;
 
 export interface ConnectingOptions {
   readonly address: ListenAddress;
@@ -29,6 +34,7 @@ export interface ConnectingOptions {
 interface Candidate {
   readonly address: string;
   readonly family: Family;
+  readonly timeoutMs: number;
 }
 
 export class Connecting {
@@ -51,11 +57,11 @@ export class Connecting {
     const { address } = this.#options;
     if ('path' in address) return this.#tryPath(address.path);
     const family = net.isIP(address.host);
-    if (family !== 0) return this.#tryAll([{ address: address.host, family: family === 6 ? 'IPv6' : 'IPv4' }]);
+    if (family !== 0) return this.#tryAll([{ address: address.host, family }]);
     dns.lookup(address.host, { all: true }, (error, found) => {
       if (this.#abandoned) return;
       if (error !== null) return this.#connection.closeUnconnected(failureOf(error));
-      this.#tryAll(found.map(({ address, family }) => ({ address, family: family === 6 ? 'IPv6' : 'IPv4' })));
+      this.#tryAll(found);
     });
   }
 
@@ -64,8 +70,12 @@ export class Connecting {
     this.#endAttempt()?.destroy();
   }
 
-  #tryAll(candidates: Candidate[]): void {
-    this.#candidates = candidates;
+  #tryAll(found: readonly dns.LookupAddress[]): void {
+    this.#candidates = found.map(({ address, family }) => ({
+      address,
+      family: family === 6 ? 'IPv6' : 'IPv4',
+      timeoutMs: ATTEMPT_TIMEOUT_MS,
+    }));
     this.#tryNext(undefined);
   }
 
@@ -79,8 +89,11 @@ export class Connecting {
     this.#attempt(socket);
     socket.connect({ host: candidate.address, port });
     if (this.#candidates.length === 0) return;
-    const message = `connect ETIMEDOUT ${candidate.address}:${port}`;
-    this.#timer = time.schedule(() => this.#tryNext({ code: 'ETIMEDOUT', message }), ATTEMPT_TIMEOUT_MS);
+    const { timeoutMs } = candidate;
+    this.#timer = time.schedule(() => {
+      this.#candidates.push({ ...candidate, timeoutMs: timeoutMs * ATTEMPT_TIMEOUT_FACTOR });
+      this.#tryNext(undefined);
+    }, timeoutMs);
   }
 
   #tryPath(path: string): void {
@@ -127,7 +140,7 @@ export class Connecting {
 
   #openSocket(family: Family): net.Socket {
     const { kernel, options } = this.#options;
-    const byNode = { allowHalfOpen: true, noDelay: options.noDelay, ...keepAliveByNode(kernel, options) };
+    const byNode = { allowHalfOpen: true, noDelay: options.noDelay };
     const fd = kernel?.openTcp(family);
     if (kernel !== undefined && fd !== undefined) {
       try {
@@ -139,7 +152,7 @@ export class Connecting {
       }
     }
     this.#connection.options = applyTcpOptions({ kernel, fd: undefined, family }, options);
-    return new net.Socket(byNode);
+    return new net.Socket({ ...byNode, ...keepAliveByNode(options) });
   }
 }
 

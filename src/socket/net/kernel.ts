@@ -18,7 +18,8 @@ export type KernelOption =
   | 'keepAliveInterval'
   | 'keepAliveCount'
   | 'userTimeout'
-  | 'ipv6Only';
+  | 'ipv6Only'
+  | 'reusePort';
 
 export interface Kernel {
   readonly littleEndian: boolean;
@@ -50,6 +51,7 @@ const OPTIONS: Record<KernelOption, readonly [level: number, name: number]> = {
   sendBuffer: [SOL_SOCKET, 7],
   receiveBuffer: [SOL_SOCKET, 8],
   keepAlive: [SOL_SOCKET, 9],
+  reusePort: [SOL_SOCKET, 15],
   noDelay: [IPPROTO_TCP, 1],
   maxSegment: [IPPROTO_TCP, 2],
   keepAliveIdle: [IPPROTO_TCP, 4],

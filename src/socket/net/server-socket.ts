@@ -49,6 +49,8 @@ export class NetServerSocket implements RoutedSocket {
   readonly #options: ServerSocketOptions;
   #server: OwnedServer | undefined;
   #resolved: string | undefined;
+  /** There is a kernel, and no descriptor from which it would hand keep-alive down (a cluster worker): Node sets it on each connection. */
+  #keepAliveIdleMs: number | undefined;
   /** Grows with each RESOLVE, LISTEN and STOP_LISTENING: an answer to an earlier one is dropped. */
   #step = 0;
 
@@ -86,6 +88,7 @@ export class NetServerSocket implements RoutedSocket {
   // What the listeners below call.
 
   accepted(socket: net.Socket): void {
+    if (this.#keepAliveIdleMs !== undefined) socket.setKeepAlive(true, this.#keepAliveIdleMs);
     this.#options.accept(this, socket);
   }
 
@@ -129,7 +132,7 @@ export class NetServerSocket implements RoutedSocket {
       allowHalfOpen: true,
       pauseOnConnect: true,
       noDelay,
-      ...keepAliveByNode(kernel, options),
+      ...(kernel === undefined && keepAliveByNode(options)),
     });
     server[RECORD] = this;
     this.#server = server;
@@ -149,12 +152,15 @@ export class NetServerSocket implements RoutedSocket {
   #configure(): void {
     if (this.#server === undefined || this.local === undefined) return;
     const { options, kernel } = this.#options;
-    const { family } = this.local;
+    const { address, family } = this.local;
     const target: Target = {
       kernel,
       fd: descriptorOf(this.#server),
       family: family === 'unix' ? undefined : family,
+      listensOn: address,
     };
+    const byNode = kernel !== undefined && target.fd === undefined && target.family !== undefined && options.keepAlive;
+    this.#keepAliveIdleMs = byNode ? byNode.idleMs : undefined;
     this.options = [...applyTcpOptions(target, options), ...applyListenOptions(target, options, canReusePort())];
     process.nextTick(answer, this, this.#step, { type: 'CONFIGURED' });
   }
