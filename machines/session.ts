@@ -8,7 +8,7 @@
  *   `outputFull` (bytes wait for the kernel). Reading is paused while one of the last two holds.
  * - The whole-frame deadline outlives changes of state, so it is a delayed FRAME_TIMEOUT, not an `after`.
  * - Ignored on purpose wherever a table does not list them: SEND, END and the marks once we are closing (nothing can be
- *   written any more), WRITE outside `congested`, a second PEER_END, FLUSHED that answers an earlier FLUSH.
+ *   written any more), WRITE (the runtime makes FLOWING of it), a second PEER_END, FLUSHED that answers an earlier FLUSH.
  */
 import { assign, cancel, emit, raise, setup, type SnapshotFrom } from 'xstate';
 import type { CloseOption, Fact, FactType, SocketCommand, SocketEvent, StopRequest } from './events.js';

@@ -3,8 +3,7 @@ import { randomInt } from 'node:crypto';
 import { Subject, type SchedulerLike } from 'rxjs';
 import { clientMachine, type ClientCommand, type ClientSnapshot } from '../machines/client.js';
 import type { CloseOption, SocketEvent } from '../machines/events.js';
-import type { ActorOwner, EngineActor } from './engine/engine.js';
-import { parseAddress, sharedFailed, StartError } from './server.js';
+import { until, type ActorOwner, type EngineActor } from './engine/engine.js';
 import { messageOf, RuntimeError } from './session/errors.js';
 import { parseSessionOptions, refuseUnknownOptions, withDefaults, type SessionOptions } from './session/options.js';
 import { isProtocol, type AnyProtocol } from './session/protocol.js';
@@ -13,6 +12,7 @@ import { Runtime, type RuntimeOwner, type ServerEvent, type SessionTotals } from
 import type { LiveSession } from './session/live-session.js';
 import type { Session, SessionRecord } from './session/session.js';
 import { checkInteger, checkObject, checkOneOf, refuseUnknown } from './socket/check.js';
+import { parseAddress, sharedFailed, StartError } from './session/starting.js';
 import { createNetLayer } from './socket/net/net-layer.js';
 import { SocketError, type SocketLayer, type SocketRecord } from './socket/socket-layer.js';
 import { RealTime } from './time/real-time.js';
@@ -189,7 +189,7 @@ class Client implements TcpClient, RuntimeOwner {
     }
     const abort = () => this.#actor.send({ type: 'STOP', option: 'force' });
     signal?.addEventListener('abort', abort, { once: true });
-    const started = this.#until((snapshot) => snapshot.matches('connected') || snapshot.matches('closed'));
+    const started = until(this.#actor, (snapshot) => snapshot.matches('connected') || snapshot.matches('closed'));
     this.#actor.send({ type: 'START' });
     const snapshot = await started;
     signal?.removeEventListener('abort', abort);
@@ -208,7 +208,7 @@ class Client implements TcpClient, RuntimeOwner {
     if (deadlineMs !== undefined) checkInteger('stop.deadlineMs', deadlineMs, { min: 0, max: 2 ** 31 - 1 });
     checkOneOf('stop.option', option, ['graceful', 'force']);
     if (this.#actor.snapshot.matches('closed')) return;
-    const closed = this.#until((snapshot) => snapshot.matches('closed'));
+    const closed = until(this.#actor, (snapshot) => snapshot.matches('closed'));
     this.#actor.send({ type: 'STOP', option, deadlineMs });
     await closed;
   }
@@ -307,16 +307,6 @@ class Client implements TcpClient, RuntimeOwner {
     }
     if (state === 'closed') this.#runtime.close();
     this.#states.next(state);
-  }
-
-  #until(isReached: (snapshot: ClientSnapshot) => boolean): Promise<ClientSnapshot> {
-    return new Promise((resolve) => {
-      const unwatch = this.#actor.watch((snapshot) => {
-        if (!isReached(snapshot)) return;
-        unwatch();
-        resolve(snapshot);
-      });
-    });
   }
 
   #where(): string {

@@ -1,5 +1,6 @@
 /** Public entry of `wirechart`. */
-export { createTcpServer, StartError } from './server.js';
+export { createTcpServer } from './server.js';
+export { StartError } from './session/starting.js';
 export type { ServerState, ServerStatistics, TcpServer, TcpServerOptions } from './server.js';
 export { createTcpClient } from './client.js';
 export type { BackOffOptions, ClientState, ClientStatistics, TcpClient, TcpClientOptions } from './client.js';

@@ -19,7 +19,7 @@ import {
   type ServerSocketCommand,
   type ServerSocketSnapshot,
 } from '../machines/server-socket.js';
-import type { ActorOwner, EngineActor } from './engine/engine.js';
+import { until, type ActorOwner, type EngineActor } from './engine/engine.js';
 import { messageOf, RuntimeError } from './session/errors.js';
 import { stateKey } from './session/live-session.js';
 import { parseSessionOptions, refuseUnknownOptions, withDefaults, type SessionOptions } from './session/options.js';
@@ -27,6 +27,7 @@ import { isProtocol, type AnyProtocol } from './session/protocol.js';
 import { Live, type PublicStream } from './session/public-stream.js';
 import type { SessionRegistry } from './session/registry.js';
 import { Runtime, type RuntimeOwner, type ServerEvent, type SessionTotals } from './session/runtime.js';
+import { explain, parseAddress, sharedFailed, StartError } from './session/starting.js';
 import { Sweeper, SWEEPER } from './session/sweeper.js';
 import { checkInteger, checkOneOf } from './socket/check.js';
 import type { AppliedOption } from './socket/options.js';
@@ -79,17 +80,6 @@ export interface ServerStatistics extends SessionTotals {
   /** Sockets that the sweeper had to force, and sessions that had outlived their socket. */
   readonly forced: number;
   readonly leaked: number;
-}
-
-/** A server could not be started. `code` is the system's (`EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `ENOTFOUND` ...), or one of ours. */
-export class StartError extends Error {
-  override readonly name = 'StartError';
-  constructor(
-    readonly code: string,
-    message: string,
-  ) {
-    super(message);
-  }
 }
 
 export interface TcpServer {
@@ -248,7 +238,10 @@ class Server implements TcpServer, RuntimeOwner {
     }
     const abort = () => this.#actor.send({ type: 'STOP', option: 'force' });
     signal?.addEventListener('abort', abort, { once: true });
-    const started = this.#until((snapshot) => !['resolving', 'opening', 'configuring'].includes(stateOf(snapshot)));
+    const started = until(
+      this.#actor,
+      (snapshot) => !['resolving', 'opening', 'configuring'].includes(stateOf(snapshot)),
+    );
     this.#actor.send({ type: 'START' });
     const snapshot = await started;
     signal?.removeEventListener('abort', abort);
@@ -289,7 +282,7 @@ class Server implements TcpServer, RuntimeOwner {
     if (deadlineMs !== undefined) checkInteger('stop.deadlineMs', deadlineMs, { min: 0, max: 2 ** 31 - 1 });
     checkOneOf('stop.option', option, ['graceful', 'force']);
     if (this.#actor.snapshot.matches('closed')) return;
-    const closed = this.#until((snapshot) => snapshot.matches('closed'));
+    const closed = until(this.#actor, (snapshot) => snapshot.matches('closed'));
     this.#actor.send({ type: 'STOP', option, deadlineMs });
     await closed;
   }
@@ -423,16 +416,6 @@ class Server implements TcpServer, RuntimeOwner {
     this.#states.next(state);
   }
 
-  #until(isReached: (snapshot: ServerSocketSnapshot) => boolean): Promise<ServerSocketSnapshot> {
-    return new Promise((resolve) => {
-      const unwatch = this.#actor.watch((snapshot) => {
-        if (!isReached(snapshot)) return;
-        unwatch();
-        resolve(snapshot);
-      });
-    });
-  }
-
   /** With those that wait: they are sessions as soon as a place is free. */
   #sessionsOfAddress(address: string): number {
     const { layer } = this.#runtime;
@@ -503,44 +486,4 @@ function parseServerOptions(user: TcpServerOptions) {
     recentMax,
     session: parseSessionOptions(user, 'server'),
   };
-}
-
-export function sharedFailed(): StartError {
-  return new StartError('SHARED_FAILED', 'a shared chart failed again and again at its start: see `errors`');
-}
-
-/** @throws {SocketError} OPTION_INVALID */
-export function parseAddress(
-  at: string,
-  { host, port, path }: { host: unknown; port: number; path: unknown },
-): ListenAddress {
-  if (path !== undefined) {
-    if (typeof path === 'string' && path !== '') return { path };
-    throw new SocketError(
-      'OPTION_INVALID',
-      `${at}.path: expected the path of a Unix socket, got ${JSON.stringify(path)}`,
-    );
-  }
-  if (typeof host === 'string' && host !== '') return { host, port };
-  throw new SocketError('OPTION_INVALID', `${at}.host: expected an address or a name, got ${JSON.stringify(host)}`);
-}
-
-/** What a person can do about it. */
-function explain(code: string, message: string, address: ListenAddress): string {
-  const where = 'path' in address ? address.path : `${address.host}:${address.port}`;
-  const host = 'path' in address ? address.path : address.host;
-  switch (code) {
-    case 'EADDRINUSE':
-      return `${where} is in use by another process`;
-    case 'EADDRNOTAVAIL':
-      return `${host} is not an address of this machine`;
-    case 'EACCES':
-      // For a Unix socket libuv says so of a folder that does not exist, too.
-      return `no permission to listen on ${where}${'path' in address ? ', or there is no such folder' : ''}`;
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return `the name ${host} is not known, or no name server answers (${code})`;
-    default:
-      return `cannot listen on ${where}: ${message}`;
-  }
 }

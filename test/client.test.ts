@@ -1,7 +1,7 @@
 import { emit } from 'xstate';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createTcpClient, type TcpClient, type TcpClientOptions } from '../src/client.js';
-import { StartError } from '../src/server.js';
+import { StartError } from '../src/session/starting.js';
 import type { RuntimeError } from '../src/session/errors.js';
 import type { AnyProtocol } from '../src/session/protocol.js';
 import { VirtualTime } from '../src/time/virtual-time.js';

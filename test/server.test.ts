@@ -1,7 +1,8 @@
 /** The server's life: starting, stopping, limits, the sweeper and its records. One session's life: test/session. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import echo from '../examples/echo/index.js';
-import { createTcpServer, StartError, type TcpServerOptions } from '../src/server.js';
+import { createTcpServer, type TcpServerOptions } from '../src/server.js';
+import { StartError } from '../src/session/starting.js';
 import { RegistryError } from '../src/session/registry.js';
 import { VirtualTime } from '../src/time/virtual-time.js';
 import { FakeLayer, type FakeSocket } from './session/fake-layer.js';

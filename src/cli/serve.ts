@@ -1,7 +1,8 @@
 /** `wirechart serve`: runs one protocol until a signal. */
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { config, filter, firstValueFrom } from 'rxjs';
-import { createTcpServer, StartError, type TcpServer, type TcpServerOptions } from '../server.js';
+import { createTcpServer, type TcpServer, type TcpServerOptions } from '../server.js';
+import { StartError } from '../session/starting.js';
 import { messageOf } from '../session/errors.js';
 import { CliError, describeThrown } from './cli-error.js';
 import { exampleNames, loadProtocol } from './load-protocol.js';

@@ -80,6 +80,20 @@ interface Watcher<TSnapshot> {
 /** Of every actor that nobody watches. */
 const NOBODY: readonly never[] = [];
 
+/** @returns the first snapshot, of those to come, that is what `isReached` wants. */
+export function until<TMachine extends AnyStateMachine>(
+  actor: EngineActor<TMachine>,
+  isReached: (snapshot: SnapshotFrom<TMachine>) => boolean,
+): Promise<SnapshotFrom<TMachine>> {
+  return new Promise((resolve) => {
+    const unwatch = actor.watch((snapshot) => {
+      if (!isReached(snapshot)) return;
+      unwatch();
+      resolve(snapshot);
+    });
+  });
+}
+
 class InterpretedActor<TMachine extends AnyStateMachine> implements EngineActor<TMachine> {
   readonly #actor: Actor<TMachine>;
   readonly #owner: unknown;
