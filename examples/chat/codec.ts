@@ -13,7 +13,12 @@ const NAME = /^[\p{L}\p{N}_-]{1,20}$/u;
 // A terminal obeys control characters: nobody may send them to somebody else's.
 const CONTROL = /\p{Cc}/u;
 
-export const chatLines = () =>
+/** What people type is short; what they read may be longer: a nick in front of it, or all who are here. */
+const OUT = lines({ maxFrameBytes: 65_536 });
+
+export const chatLines = () => ({ ...inLines(), encode: (message: LineMessage) => OUT.encode(message) });
+
+const inLines = () =>
   mapped(lines({ maxFrameBytes: 512, invalidUtf8: 'replace', bareCr: 'keep', lastLine: 'deliver' }), {
     decode: ({ text }: LineMessage): Request | undefined => (text.trim() === '' ? undefined : parse(text.trim())),
     encode: (message: LineMessage) => message,
@@ -24,7 +29,7 @@ export const chatLines = () =>
       { type: 'WHO', direction: 'in', fields: {} },
       { type: 'QUIT', direction: 'in', fields: {} },
       { type: 'NOT_UNDERSTOOD', direction: 'in', fields: { problem: { kind: 'text', max: 100 } } },
-      { type: 'LINE', direction: 'out', fields: { text: { kind: 'text', max: 512, excludes: ['\n', '\r'] } } },
+      { type: 'LINE', direction: 'out', fields: { text: { kind: 'text', max: 65_536, excludes: ['\n', '\r'] } } },
     ],
   });
 

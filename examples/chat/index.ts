@@ -13,6 +13,10 @@ type ChatEvent = Request | RoomAnswer;
 const line = (text: string) => ({ type: 'SEND' as const, message: { type: 'LINE' as const, text } });
 const tell = (event: RoomRequest) => ({ type: 'TELL' as const, to: 'room', event });
 
+/** At most 100 names: a line has a limit, a room has none. */
+const listed = (nicks: readonly string[]) =>
+  nicks.length <= 100 ? nicks.join(', ') : `${nicks.slice(0, 100).join(', ')} and ${nicks.length - 100} more`;
+
 export const chatMachine = setup({
   types: {} as { context: { room: string | undefined }; events: ChatEvent; emitted: ProtocolCommand<LineMessage> },
   actions: {
@@ -22,9 +26,7 @@ export const chatMachine = setup({
     answerNick: emit(({ event }) => line(`* you are ${(event as { nick: string }).nick}`)),
     answerNickTaken: emit(({ event }) => line(`! ${(event as { nick: string }).nick} is taken`)),
     answerEntered: emit(({ event }) => line(`* you are in ${(event as { room: string }).room}`)),
-    answerMembers: emit(({ event }) =>
-      line(`* here: ${(event as { nicks: readonly string[] }).nicks.join(', ')}`.slice(0, 500)),
-    ),
+    answerMembers: emit(({ event }) => line(`* here: ${listed((event as { nicks: readonly string[] }).nicks)}`)),
     claimNick: emit(({ event }) => tell({ type: 'CLAIM', nick: (event as { name: string }).name })),
     enter: emit(({ event }) => tell({ type: 'ENTER', room: (event as { room: string }).room })),
     say: emit(({ event }) => tell({ type: 'SAY', text: (event as { text: string }).text })),

@@ -153,6 +153,15 @@ test('control characters do not reach anybody else, and are refused in words', a
   await ann.reads('! a name is 1 to 20 letters, digits, - or _');
 });
 
+test('the longest line that may be typed, 512 bytes, is heard by all, whatever the nick in front of it', async () => {
+  const ann = await Person.arrive();
+  const nick = '\u{10400}'.repeat(20);
+  const text = 'x'.repeat(512 - 'say '.length);
+  ann.types(`nick ${nick}`, 'join lobby', `say ${text}`, 'who');
+  await ann.reads(`<${nick}> ${text}`);
+  await ann.reads(`* here: ${nick}`);
+});
+
 test('a line of more than 512 bytes ends its session alone', async () => {
   const ann = await Person.arrive();
   const bob = await Person.arrive();
