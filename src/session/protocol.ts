@@ -12,8 +12,8 @@ import {
 } from 'xstate';
 import { CLOSE_REASONS, type CloseOption, type FactType, type SocketAddress } from '../../machines/events.js';
 import type { Codec, Message, MessageIn, MessageOut } from '../codec/codec.js';
-import { checkInteger, refuseUnknown } from '../socket/check.js';
-import { SocketError } from '../socket/socket-layer.js';
+import { checkInteger, invalid as invalidOption, refuseUnknown } from '../socket/check.js';
+import type { SocketError } from '../socket/socket-layer.js';
 import type { TcpSocketStatistics } from '../socket/statistics.js';
 import type { TcpInfo } from '../socket/tcp-info.js';
 import { parseSessionOptions, refuseUnknownOptions, type SessionOptions } from './options.js';
@@ -387,12 +387,5 @@ function hasHold(node: AnyStateMachine['root']): boolean {
 }
 
 function invalid(part: string, value: unknown, expected: string): SocketError {
-  return new SocketError('OPTION_INVALID', `protocol.${part}: expected ${expected}, got ${describe(value)}`);
-}
-
-function describe(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value);
-  if (typeof value === 'function') return 'a function';
-  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';
-  return String(value);
+  return invalidOption(`protocol.${part}`, expected, value);
 }
