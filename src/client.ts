@@ -139,6 +139,7 @@ class Client implements TcpClient, RuntimeOwner {
         ids: user.ids ?? (() => String((lastId += 1))),
         recentMax: 16,
         waitGranularityMs: time instanceof RealTime ? 5 : 0,
+        tapsFor: [],
       },
       this,
     );

@@ -29,6 +29,7 @@ import type { SessionRegistry } from './session/registry.js';
 import { Runtime, type RuntimeOwner, type ServerEvent, type SessionTotals } from './session/runtime.js';
 import { explain, parseAddress, sharedFailed, StartError } from './session/starting.js';
 import { Sweeper, SWEEPER } from './session/sweeper.js';
+import type { TapSession } from './session/tap.js';
 import { checkInteger, checkOneOf } from './socket/check.js';
 import type { AppliedOption } from './socket/options.js';
 import { createNetLayer } from './socket/net/net-layer.js';
@@ -134,7 +135,16 @@ const OPTION_NAMES = [
  * @throws {SocketError} OPTION_INVALID with the option, its value and what was expected.
  */
 export function createTcpServer(protocol: AnyProtocol, options: TcpServerOptions = {}): TcpServer {
-  return new Server(protocol, options);
+  return makeServer(protocol, options);
+}
+
+/** As `createTcpServer`, for the parts of this package that look into sessions. @param tapsFor asked for each session before it starts */
+export function makeServer(
+  protocol: AnyProtocol,
+  options: TcpServerOptions = {},
+  ...tapsFor: readonly TapSession[]
+): TcpServer {
+  return new Server(protocol, options, tapsFor);
 }
 
 class Server implements TcpServer, RuntimeOwner {
@@ -156,6 +166,7 @@ class Server implements TcpServer, RuntimeOwner {
   constructor(
     readonly protocol: AnyProtocol,
     user: TcpServerOptions,
+    tapsFor: readonly TapSession[],
   ) {
     if (!isProtocol(protocol))
       throw new SocketError('OPTION_INVALID', 'protocol: expected what defineProtocol returned');
@@ -175,6 +186,7 @@ class Server implements TcpServer, RuntimeOwner {
         ids: user.ids ?? (() => String((lastId += 1))),
         recentMax: options.recentMax,
         waitGranularityMs: time instanceof RealTime ? 5 : 0,
+        tapsFor,
       },
       this,
     );

@@ -39,6 +39,7 @@ const MAY_IMPORT: Record<string, Rule> = {
   },
   'src/server.ts': { ours: ['machines', 'src'], packages: ['rxjs', 'node:'], packageTypes: ['xstate'] },
   'src/client.ts': { ours: ['machines', 'src'], packages: ['rxjs', 'node:'], packageTypes: ['xstate'] },
+  'src/explore': { ours: ['machines', 'src'], packages: ['rxjs', 'xstate', 'node:', 'fast-check'] },
   'src/cli': { ours: ['machines', 'src'], packages: ['rxjs', 'node:', 'commander', 'tsx'] },
   'src/index.ts': { ours: ['machines', 'src'], packages: [] },
   examples: { ours: [], packages: ['wirechart', 'xstate', 'rxjs', 'node:'] },

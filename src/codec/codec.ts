@@ -51,6 +51,12 @@ export interface Codec<In extends Message = Message, Out extends Message = In> {
    */
   end(buffer: ByteQueue): In | undefined;
 
+  /**
+   * The codec of the other end, for clients and tests: it encodes what this one decodes. A new one each time, if it keeps state.
+   * Not needed where both ends speak the same messages, and nothing of the wire says which end it is.
+   */
+  peer?(): Codec<any, any>;
+
   /** State kept between calls, as JSON data; only for a codec that keeps some. */
   save?(): unknown;
   /** Takes back what `save` returned. */

@@ -15,6 +15,8 @@ export interface Mapping<FrameIn extends Message, FrameOut extends Message, In e
   encode(message: Out): FrameOut;
   /** The own messages as plain data. */
   readonly messages: readonly MessageDescription[];
+  /** The codec of the other end, as `Codec.peer`. */
+  peer?(): Codec<any, any>;
 }
 
 /**
@@ -56,6 +58,7 @@ export function mapped<FrameIn extends Message, FrameOut extends Message, In ext
       return frame === undefined ? undefined : mapping.decode(frame);
     },
   };
+  if (mapping.peer) outer.peer = () => mapping.peer!();
   if (codec.save) outer.save = () => codec.save?.();
   if (codec.restore) outer.restore = (state) => codec.restore?.(state);
   return outer;

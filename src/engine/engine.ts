@@ -15,8 +15,11 @@ import {
   createActor,
   type Actor,
   type AnyEventObject,
+  type AnyMachineSnapshot,
   type AnyStateMachine,
+  type AnyTransitionDefinition,
   type EventFromLogic,
+  type EventObject,
   type InputFrom,
   type SnapshotFrom,
 } from 'xstate';
@@ -37,6 +40,28 @@ export interface ActorOwner<TOwner, TCommand> {
   moved?(owner: TOwner): void;
 }
 
+/**
+ * Looks at one actor from inside: a recorder, an explorer, a simulation's checks. An actor without one pays nothing for it.
+ * None of these may throw, or change what it is given.
+ */
+export interface ActorTap {
+  /** An event is about to be processed: one that was sent, a timer's, or one of an actor that the chart invoked; `xstate.init` at the start. */
+  event?(event: EventObject): void;
+  /** A microstep takes these transitions. */
+  transitions?(transitions: readonly AnyTransitionDefinition[]): void;
+  /** Emitted, in order, after the macrostep and before any of them is carried out. */
+  command?(command: unknown): void;
+  /** After the macrostep, also one that changed nothing. */
+  snapshot?(snapshot: AnyMachineSnapshot): void;
+}
+
+/** An event that a chart will send itself. */
+export interface PendingTimer {
+  readonly id: string;
+  readonly event: EventObject;
+  readonly delayMs: number;
+}
+
 export interface EngineActor<TMachine extends AnyStateMachine> {
   start(): void;
   /** Ends it without a word: no further command, no `done`. */
@@ -49,6 +74,10 @@ export interface EngineActor<TMachine extends AnyStateMachine> {
    * not told of that one. @returns what ends it, at once.
    */
   watch(listener: (snapshot: SnapshotFrom<TMachine>) => void): () => void;
+  /** @returns what takes the tap off. */
+  tap(tap: ActorTap): () => void;
+  /** Delayed events that wait, in the order in which they were set. */
+  readonly timers: readonly PendingTimer[];
 }
 
 export interface Engine {
@@ -101,6 +130,7 @@ class InterpretedActor<TMachine extends AnyStateMachine> implements EngineActor<
   readonly #due: Set<InterpretedActor<any>>;
   /** Never changed in place, so that those who are being told stay the same. XState's own would be told of the change under way. */
   #watchers: readonly Watcher<SnapshotFrom<TMachine>>[] = NOBODY;
+  #taps: readonly ActorTap[] = NOBODY;
   #commands: unknown[] = [];
   #depth = 0;
   #isStopped = false;
@@ -124,6 +154,7 @@ class InterpretedActor<TMachine extends AnyStateMachine> implements EngineActor<
     const actor = this.#actor as Actor<AnyStateMachine>;
     actor.on('*', (command: unknown) => {
       this.#commands.push(command);
+      for (const tap of this.#taps) tap.command?.(command);
       if (this.#depth === 0) this.#dueLater();
     });
     actor.subscribe({
@@ -167,6 +198,35 @@ class InterpretedActor<TMachine extends AnyStateMachine> implements EngineActor<
       watcher.isOver = true;
       this.#watchers = this.#watchers.filter((other) => other !== watcher);
     };
+  }
+
+  tap(tap: ActorTap): () => void {
+    const actor = this.#actor as unknown as Actor<AnyStateMachine>;
+    const inspection = actor.system.inspect((inspected) => {
+      if (inspected.actorRef !== actor) return;
+      switch (inspected.type) {
+        case '@xstate.event':
+          return tap.event?.(inspected.event);
+        case '@xstate.microstep':
+          return tap.transitions?.(inspected._transitions);
+        case '@xstate.snapshot':
+          return tap.snapshot?.(inspected.snapshot as AnyMachineSnapshot);
+        default:
+      }
+    });
+    this.#taps = [...this.#taps, tap];
+    return () => {
+      inspection.unsubscribe();
+      this.#taps = this.#taps.filter((other) => other !== tap);
+    };
+  }
+
+  get timers(): readonly PendingTimer[] {
+    const actor = this.#actor as unknown as Actor<AnyStateMachine>;
+    const { _scheduledEvents: scheduled } = actor.system.getSnapshot();
+    return Object.values(scheduled).flatMap(({ source, id, event, delay }) =>
+      (source as unknown) === actor ? [{ id, event, delayMs: delay }] : [],
+    );
   }
 
   /** Carries out what is waiting, and what that leads to. */

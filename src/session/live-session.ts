@@ -38,6 +38,7 @@ import type { ParsedSessionOptions } from './options.js';
 import { checkEvent, RESERVED_EVENTS, type AnyProtocol, type ProtocolCommand } from './protocol.js';
 import type { RegistryControl, RegistryMember } from './registry.js';
 import type { SessionRecord } from './session.js';
+import type { SessionTap } from './tap.js';
 import type { Turns } from './turns.js';
 import type { SchedulerLike } from 'rxjs';
 
@@ -73,6 +74,8 @@ const PROTOCOL: ActorOwner<LiveSession, ProtocolCommand<Message, EventObject>> =
   moved: (session) => session.protocolMoved(),
 };
 
+const NO_TAPS: readonly SessionTap[] = [];
+
 /** What may let the waits go on that stood still. END does where the output was congested: nothing is sent any more. */
 const MAY_END_STANDSTILL: ReadonlySet<SessionEvent['type']> = new Set(['FLOWING', 'RELEASED', 'INPUT_LOW', 'END']);
 
@@ -103,6 +106,7 @@ export class LiveSession extends WaitEntry implements RegistryMember {
   #groups: Set<string> | undefined;
   #handlers: PendingHandlers | undefined;
   #unwatch: (() => void)[] | undefined;
+  #taps: readonly SessionTap[] | undefined;
 
   constructor(
     host: SessionHost,
@@ -247,7 +251,7 @@ export class LiveSession extends WaitEntry implements RegistryMember {
   carryOutTransport(command: SessionCommand): void {
     switch (command.type) {
       case 'DECODE':
-        if (command.bytes) this.#input.push(command.bytes);
+        if (command.bytes) this.#take(command.bytes);
         this.#decode();
         if (this.#inputEnding) this.#endInput();
         return;
@@ -328,6 +332,7 @@ export class LiveSession extends WaitEntry implements RegistryMember {
         if (!factory)
           throw new TypeError(`USE_CODEC: the protocol ${protocol.name} has no codec ${JSON.stringify(command.name)}`);
         this.#codec = factory();
+        for (const tap of this.#taps ?? NO_TAPS) tap.codecChanged?.(command.name);
         this.#decode(); // by an answer or a timer: bytes may wait for it; in the loop it does nothing
         return;
       }
@@ -391,7 +396,18 @@ export class LiveSession extends WaitEntry implements RegistryMember {
     if (this.#socket.closed) layer.release(this.#socket);
     else this.#socket.markedDeleted = true;
     registry.remove(this, record);
+    for (const tap of this.#taps ?? NO_TAPS) tap.ended?.(record);
     this.#host.ended(this, record);
+  }
+
+  /** @returns what takes the tap off. */
+  tap(tap: SessionTap): () => void {
+    const off = [tap.transport && this.#transport.tap(tap.transport), tap.protocol && this.#protocol.tap(tap.protocol)];
+    this.#taps = [...(this.#taps ?? NO_TAPS), tap];
+    return () => {
+      for (const end of off) end?.();
+      this.#taps = this.#taps?.filter((other) => other !== tap);
+    };
   }
 
   /** Looks at each change of state while somebody watches the registry; `undefined` ends it. */
@@ -483,6 +499,11 @@ export class LiveSession extends WaitEntry implements RegistryMember {
 
   // Input
 
+  #take(bytes: Uint8Array): void {
+    for (const tap of this.#taps ?? NO_TAPS) tap.received?.(bytes);
+    this.#input.push(bytes);
+  }
+
   #decode(): void {
     if (this.#decoding) return; // a command of the frame that is being handled: the loop below goes on by itself
     this.#decoding = true;
@@ -497,10 +518,10 @@ export class LiveSession extends WaitEntry implements RegistryMember {
           break;
         }
         decoded += 1;
-        this.#tellProtocol(checkMessage(message));
+        this.#tellDecoded(message, false);
       }
     } catch (error) {
-      this.#failInput(error);
+      this.#failInput(error, false);
     } finally {
       this.#decoding = false;
     }
@@ -528,9 +549,9 @@ export class LiveSession extends WaitEntry implements RegistryMember {
       this.#inputEnded = true;
       try {
         const last = this.#codec.end(this.#input);
-        if (last !== undefined) this.#tellProtocol(checkMessage(last));
+        if (last !== undefined) this.#tellDecoded(last, true);
       } catch (error) {
-        this.#failInput(error);
+        this.#failInput(error, true);
         return;
       }
     }
@@ -538,7 +559,14 @@ export class LiveSession extends WaitEntry implements RegistryMember {
     this.#tellLast({ type: 'INPUT_DONE' });
   }
 
-  #failInput(error: unknown): void {
+  #tellDecoded(message: Message, atEnd: boolean): void {
+    checkMessage(message);
+    for (const tap of this.#taps ?? NO_TAPS) tap.decoded?.(message, atEnd);
+    this.#tellProtocol(message);
+  }
+
+  #failInput(error: unknown, atEnd: boolean): void {
+    for (const tap of this.#taps ?? NO_TAPS) tap.decodeFailed?.(error, atEnd);
     if (!isPeerError(error)) {
       this.fail(error, 'the codec failed to decode');
       return;
@@ -562,7 +590,10 @@ export class LiveSession extends WaitEntry implements RegistryMember {
 
   #bytesOf(message: Message): Uint8Array {
     const bytes: unknown = this.#codec.encode(message);
-    if (bytes instanceof Uint8Array) return bytes;
+    if (bytes instanceof Uint8Array) {
+      for (const tap of this.#taps ?? NO_TAPS) tap.encoded?.(message, bytes);
+      return bytes;
+    }
     throw new TypeError(`encode returned ${typeof bytes} instead of a Uint8Array`);
   }
 
@@ -649,11 +680,10 @@ function checkOption(option: unknown): CloseOption {
 }
 
 /** A codec may be a user's: what it returns becomes an event, so it has to be one, and none of XState's own. */
-function checkMessage(message: Message): Message {
+function checkMessage(message: Message): void {
   checkEvent(message, 'decode returned');
   if (RESERVED_EVENTS.has(message.type))
     throw new TypeError(`decode returned ${message.type}, which only the runtime sends`);
-  return message;
 }
 
 function joined(pieces: readonly Uint8Array[], byteLength: number): Uint8Array {

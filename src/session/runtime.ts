@@ -16,6 +16,7 @@ import { PublicStream } from './public-stream.js';
 import { SessionRegistry, type RegistryControl } from './registry.js';
 import { LiveSession, type SessionHost } from './live-session.js';
 import type { Session, SessionRecord } from './session.js';
+import type { TapSession } from './tap.js';
 import { SharedActors } from './shared-actors.js';
 import { Turns } from './turns.js';
 
@@ -44,6 +45,8 @@ export interface RuntimeParts {
   readonly recentMax: number;
   /** How far apart wake-ups for waits may be merged, in ms. */
   readonly waitGranularityMs: number;
+  /** Asked for each session before it starts. */
+  readonly tapsFor: readonly TapSession[];
 }
 
 /** Totals over all sessions. */
@@ -72,6 +75,7 @@ export class Runtime implements SessionHost {
   readonly events: PublicStream<ServerEvent>;
 
   readonly #ids: () => string;
+  readonly #tapsFor: readonly TapSession[];
   readonly #owner: RuntimeOwner;
   readonly #errors = new Subject<RuntimeError>();
   readonly #events = new Subject<ServerEvent>();
@@ -100,6 +104,7 @@ export class Runtime implements SessionHost {
     this.time = parts.time;
     this.layer = parts.layer;
     this.#ids = parts.ids;
+    this.#tapsFor = parts.tapsFor;
     this.#owner = owner;
     this.facts = new Set(protocol.facts ?? []);
     this.engine = createEngine(parts.time);
@@ -157,6 +162,10 @@ export class Runtime implements SessionHost {
     }
     this.#perAddress.set(peer.address, this.sessionsOfAddress(peer.address) + 1);
     if (this.#watching) this.#watchSession(session);
+    for (const tapFor of this.#tapsFor) {
+      const tap = tapFor(session);
+      if (tap) session.tap(tap);
+    }
     this.#owner.sessionMade?.(session);
     this.layer.claim(socket, session);
     session.start();
