@@ -4,6 +4,7 @@ import { Subject, type SchedulerLike } from 'rxjs';
 import { clientMachine, type ClientCommand, type ClientSnapshot } from '../machines/client.js';
 import type { CloseOption, SocketEvent } from '../machines/events.js';
 import { until, type ActorOwner, type EngineActor } from './engine/engine.js';
+import { SessionRecorders } from './inspect/session-recorders.js';
 import { messageOf, RuntimeError } from './session/errors.js';
 import { parseSessionOptions, refuseUnknownOptions, withDefaults, type SessionOptions } from './session/options.js';
 import { isProtocol, type AnyProtocol } from './session/protocol.js';
@@ -15,6 +16,7 @@ import { checkInteger, checkObject, checkOneOf, refuseUnknown } from './socket/c
 import { parseAddress, sharedFailed, StartError } from './session/starting.js';
 import { createNetLayer } from './socket/net/net-layer.js';
 import { SocketError, type SocketLayer, type SocketRecord } from './socket/socket-layer.js';
+import { heldUntilSettled } from './time/held-promises.js';
 import { RealTime } from './time/real-time.js';
 
 export interface BackOffOptions {
@@ -130,6 +132,7 @@ class Client implements TcpClient, RuntimeOwner {
     const options = (this.#options = parseClientOptions(withDefaults(protocol.options, user)));
     const time = user.time ?? new RealTime({ onError: (error) => this.#internal(error) });
     let lastId = 0;
+    const recorders = new SessionRecorders({ protocol, time, options: undefined });
     this.#runtime = new Runtime(
       protocol,
       options.session,
@@ -140,6 +143,7 @@ class Client implements TcpClient, RuntimeOwner {
         recentMax: 16,
         waitGranularityMs: time instanceof RealTime ? 5 : 0,
         tapsFor: [],
+        record: (session, given, isOwn) => recorders.record(session, given, isOwn),
       },
       this,
     );
@@ -179,7 +183,11 @@ class Client implements TcpClient, RuntimeOwner {
     return this.#actor.snapshot;
   }
 
-  async start({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
+  start(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    return heldUntilSettled(this.#runtime.time, 'client.start()', this.#start(options));
+  }
+
+  async #start({ signal }: { readonly signal?: AbortSignal }): Promise<void> {
     if (!this.#actor.snapshot.matches('closed')) throw new StartError('ALREADY_STARTED', 'the client runs already');
     if (signal?.aborted) throw new StartError('STOPPED', `the start was aborted: ${messageOf(signal.reason)}`);
     this.#wasConnected = this.#hasGivenUp = false;
@@ -202,10 +210,17 @@ class Client implements TcpClient, RuntimeOwner {
       : new StartError('STOPPED', 'the client was stopped before it was connected');
   }
 
-  async stop({
+  stop(options: { readonly deadlineMs?: number; readonly option?: CloseOption } = {}): Promise<void> {
+    return heldUntilSettled(this.#runtime.time, 'client.stop()', this.#stop(options));
+  }
+
+  async #stop({
     deadlineMs,
     option = 'graceful',
-  }: { readonly deadlineMs?: number; readonly option?: CloseOption } = {}): Promise<void> {
+  }: {
+    readonly deadlineMs?: number;
+    readonly option?: CloseOption;
+  }): Promise<void> {
     if (deadlineMs !== undefined) checkInteger('stop.deadlineMs', deadlineMs, { min: 0, max: 2 ** 31 - 1 });
     checkOneOf('stop.option', option, ['graceful', 'force']);
     if (this.#actor.snapshot.matches('closed')) return;

@@ -13,13 +13,15 @@ export type {
   ProtocolCommand,
   ProtocolDefinition,
   ProtocolReason,
+  Secrets,
   SessionInfo,
   SharedCommand,
   SharedDefinition,
 } from './session/protocol.js';
 export { RegistryError } from './session/registry.js';
 export type { RegistryChange, SessionRegistry } from './session/registry.js';
-export type { Session, SessionRecord } from './session/session.js';
+export type { RecordSessionOptions, Session, SessionRecord, SessionRecording } from './session/session.js';
+export type { RecordOptions } from './session/record-options.js';
 export type { SessionOptions } from './session/options.js';
 export type { ServerEvent, SessionTotals } from './session/runtime.js';
 export type { Live, PublicStream } from './session/public-stream.js';

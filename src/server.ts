@@ -20,12 +20,15 @@ import {
   type ServerSocketSnapshot,
 } from '../machines/server-socket.js';
 import { until, type ActorOwner, type EngineActor } from './engine/engine.js';
+import { RecordingError } from './inspect/recording-error.js';
+import { SessionRecorders } from './inspect/session-recorders.js';
 import { messageOf, RuntimeError } from './session/errors.js';
 import { stateKey } from './session/live-session.js';
 import { parseSessionOptions, refuseUnknownOptions, withDefaults, type SessionOptions } from './session/options.js';
 import { isProtocol, type AnyProtocol } from './session/protocol.js';
 import { Live, type PublicStream } from './session/public-stream.js';
 import type { SessionRegistry } from './session/registry.js';
+import { parseRecordOptions, type RecordOptions } from './session/record-options.js';
 import { Runtime, type RuntimeOwner, type ServerEvent, type SessionTotals } from './session/runtime.js';
 import { explain, parseAddress, sharedFailed, StartError } from './session/starting.js';
 import { Sweeper, SWEEPER } from './session/sweeper.js';
@@ -34,6 +37,7 @@ import { checkInteger, checkOneOf } from './socket/check.js';
 import type { AppliedOption } from './socket/options.js';
 import { createNetLayer } from './socket/net/net-layer.js';
 import { SocketError, type ListenAddress, type SocketLayer, type SocketRecord } from './socket/socket-layer.js';
+import { heldUntilSettled } from './time/held-promises.js';
 import { RealTime } from './time/real-time.js';
 
 export interface TcpServerOptions extends SessionOptions {
@@ -64,6 +68,8 @@ export interface TcpServerOptions extends SessionOptions {
   readonly time?: SchedulerLike;
   /** Where sockets come from. Default: the real network. */
   readonly layer?: SocketLayer;
+  /** Records each session while it lives, and writes a file for those that end in an error, or for all. Default: none. */
+  readonly record?: RecordOptions;
   /** Ids of sessions, all different. Default: `1`, `2`, `3` ... */
   readonly ids?: () => string;
 }
@@ -87,6 +93,7 @@ export interface TcpServer {
   /**
    * Listens. @returns when connections are accepted.
    * @throws {StartError} with the system's code; `RESOLVE_TIMEOUT` or `OPEN_TIMEOUT` after 10 s without an answer; `ALREADY_STARTED`;
+   *   `FOLDER_UNUSABLE` when there is no writing to the folder of `record`;
    *   `SHARED_FAILED` when a shared chart fails again and again meanwhile; `STOPPED` (`SUSPENDED`) when it is stopped (suspended) or
    *   `signal` aborts meanwhile.
    */
@@ -127,7 +134,7 @@ export interface TcpServer {
 
 const OPTION_NAMES = [
   'host', 'port', 'path', 'maxSessions', 'atMaxSessions', 'queueMax', 'queueTimeoutMs', 'sessionsPerAddressMax', 'descriptorReserve',
-  'drainTimeoutMs', 'sweepIntervalMs', 'recentMax', 'time', 'layer', 'ids',
+  'drainTimeoutMs', 'sweepIntervalMs', 'recentMax', 'record', 'time', 'layer', 'ids',
 ]; // prettier-ignore
 
 /**
@@ -159,6 +166,7 @@ class Server implements TcpServer, RuntimeOwner {
   #sweeper: Sweeper | undefined;
   /** A shared actor failed too often since the last start. */
   #hasGivenUp = false;
+  readonly #recorders: SessionRecorders;
 
   readonly state: Live<ServerState>;
   readonly statistics: Live<ServerStatistics>;
@@ -177,6 +185,13 @@ class Server implements TcpServer, RuntimeOwner {
     const descriptors = layer.descriptors();
     const descriptorMax = descriptors ? descriptors.limit - options.descriptorReserve : Infinity;
     let lastId = 0;
+    this.#recorders = new SessionRecorders({
+      protocol,
+      time,
+      options: options.record,
+      failed: (message, error) =>
+        this.#runtime.report(new RuntimeError('RECORDING_FAILED', message, undefined, { cause: error })),
+    });
     this.#runtime = new Runtime(
       protocol,
       options.session,
@@ -186,7 +201,8 @@ class Server implements TcpServer, RuntimeOwner {
         ids: user.ids ?? (() => String((lastId += 1))),
         recentMax: options.recentMax,
         waitGranularityMs: time instanceof RealTime ? 5 : 0,
-        tapsFor,
+        tapsFor: [...tapsFor, (session, inside) => this.#recorders.tapFor(session, inside)],
+        record: (session, given, isOwn) => this.#recorders.record(session, given, isOwn),
       },
       this,
     );
@@ -240,9 +256,14 @@ class Server implements TcpServer, RuntimeOwner {
     return this.#runtime.errors;
   }
 
-  async start({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
+  start(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    return heldUntilSettled(this.#runtime.time, 'server.start()', this.#start(options));
+  }
+
+  async #start({ signal }: { readonly signal?: AbortSignal }): Promise<void> {
     if (!this.#actor.snapshot.matches('closed')) throw new StartError('ALREADY_STARTED', 'the server runs already');
     if (signal?.aborted) throw new StartError('STOPPED', `the start was aborted: ${messageOf(signal.reason)}`);
+    this.#openRecordings();
     this.#open();
     if (this.#hasGivenUp) {
       this.#close();
@@ -287,10 +308,19 @@ class Server implements TcpServer, RuntimeOwner {
     this.#actor.send({ type: 'SET_MAX_SESSIONS', count });
   }
 
-  async stop({
+  stop(options: { readonly deadlineMs?: number; readonly option?: CloseOption } = {}): Promise<void> {
+    const stopped = heldUntilSettled(this.#runtime.time, 'server.stop()', this.#stop(options));
+    // Files are written on the disk's time, whatever the server's clock is.
+    return stopped.then(() => this.#recorders.flushed());
+  }
+
+  async #stop({
     deadlineMs,
     option = 'graceful',
-  }: { readonly deadlineMs?: number; readonly option?: CloseOption } = {}): Promise<void> {
+  }: {
+    readonly deadlineMs?: number;
+    readonly option?: CloseOption;
+  }): Promise<void> {
     if (deadlineMs !== undefined) checkInteger('stop.deadlineMs', deadlineMs, { min: 0, max: 2 ** 31 - 1 });
     checkOneOf('stop.option', option, ['graceful', 'force']);
     if (this.#actor.snapshot.matches('closed')) return;
@@ -380,6 +410,15 @@ class Server implements TcpServer, RuntimeOwner {
     this.#internal(error);
     for (const session of this.#runtime.sessions()) session.close('force', 'server stopped');
     this.#close();
+  }
+
+  #openRecordings(): void {
+    try {
+      this.#recorders.open();
+    } catch (error) {
+      if (!(error instanceof RecordingError)) throw error;
+      throw new StartError(error.code, error.message);
+    }
   }
 
   #open(): void {
@@ -484,6 +523,7 @@ function parseServerOptions(user: TcpServerOptions) {
   checkInteger('server.descriptorReserve', descriptorReserve, { min: 0, max: 65_536 });
   checkInteger('server.drainTimeoutMs', drainTimeoutMs, { min: 0, max: timeout.max });
   checkInteger('server.sweepIntervalMs', sweepIntervalMs, timeout);
+  const record = user.record === undefined ? undefined : parseRecordOptions(user.record, 'server.record');
   checkInteger('server.recentMax', recentMax, { min: 0, max: 1_000_000 });
   return {
     address: parseAddress('server', { host, port, path }),
@@ -496,6 +536,7 @@ function parseServerOptions(user: TcpServerOptions) {
     drainTimeoutMs,
     sweepIntervalMs,
     recentMax,
+    record,
     session: parseSessionOptions(user, 'server'),
   };
 }

@@ -56,7 +56,7 @@ const refuse = ({ last }: Made) => {
 
 async function nothingIsLeft({ client, layer, time }: Made): Promise<void> {
   const stopped = client.stop({ option: 'force' });
-  while (client.state.value !== 'closed' && time.advanceToNext()) await Promise.resolve();
+  await time.runUntilAsync(() => client.state.value === 'closed');
   await stopped;
   expect([client.session, layer.size, time.pendingCount]).toEqual([undefined, 0, 0]);
 }
@@ -79,7 +79,7 @@ describe('start', () => {
     for (let attempt = 1; attempt <= 3; attempt += 1) {
       expect(all.layer.connects).toHaveLength(attempt);
       refuse(all);
-      all.time.advanceToNext();
+      await all.time.advanceToNextAsync();
     }
     const failure = await failed;
     expect(failure).toBeInstanceOf(StartError);
@@ -94,9 +94,9 @@ describe('start', () => {
   test('rejects with CONNECT_TIMEOUT when the only attempt is not answered for 10 000 ms, not 1 ms earlier', async () => {
     const all = made({ backOff: { attemptsMax: 1 } });
     const failed = all.client.start().catch((error: unknown) => error);
-    all.time.advanceBy(9_999);
+    await all.time.advanceByAsync(9_999);
     expect(all.client.state.value).toBe('connecting');
-    all.time.advanceBy(1);
+    await all.time.advanceByAsync(1);
     expect(await failed).toMatchObject({ code: 'CONNECT_TIMEOUT' });
     expect(all.last.types).toEqual(['CONNECT', 'SEND_RST']);
     await nothingIsLeft(all);
@@ -164,7 +164,7 @@ describe('start', () => {
     const started = all.client.start();
     const first = all.last;
     refuse(all);
-    all.time.advanceToNext();
+    await all.time.advanceToNextAsync();
     first.report({ type: 'CONNECT' });
     expect(all.client.state.value).toBe('connecting');
     all.last.report({ type: 'CONNECT' });
@@ -195,7 +195,7 @@ describe('start', () => {
 
 describe('back-off', () => {
   /** Delays between refused attempts. */
-  function delays(seed: number, attempts: number): number[] {
+  async function delays(seed: number, attempts: number): Promise<number[]> {
     const all = made({ seed, backOff: { attemptsMax: Infinity } });
     void all.client.start().catch(() => {});
     const seen: number[] = [];
@@ -203,7 +203,7 @@ describe('back-off', () => {
       const fromMs = all.time.now();
       refuse(all);
       expect(all.client.state.value).toBe('backOff');
-      all.time.advanceToNext();
+      await all.time.advanceToNextAsync();
       expect(all.client.state.value).toBe('connecting');
       seen.push(all.time.now() - fromMs);
     }
@@ -212,8 +212,8 @@ describe('back-off', () => {
     return seen;
   }
 
-  test('delays are drawn from 0 to a ceiling of 100 ms that doubles to 30 000 ms: over 200 seeds never above, and near both ends', () => {
-    const drawn = Array.from({ length: 200 }, (_, seed) => delays(seed * 7_919, 12));
+  test('delays are drawn from 0 to a ceiling of 100 ms that doubles to 30 000 ms: over 200 seeds never above, and near both ends', async () => {
+    const drawn = await Promise.all(Array.from({ length: 200 }, (_, seed) => delays(seed * 7_919, 12)));
     for (let attempt = 0; attempt < 12; attempt += 1) {
       const ceiling = Math.min(30_000, 100 * 2 ** attempt);
       const shares = drawn.map((all) => all[attempt]! / ceiling);
@@ -223,9 +223,10 @@ describe('back-off', () => {
     }
   });
 
-  test('one seed gives the same delays each time, and another seed others', () => {
-    expect(delays(1, 10)).toEqual(delays(1, 10));
-    expect(delays(1, 10)).not.toEqual(delays(2, 10));
+  test('one seed gives the same delays each time, and another seed others', async () => {
+    const first = await delays(1, 10);
+    expect(await delays(1, 10)).toEqual(first);
+    expect(await delays(2, 10)).not.toEqual(first);
   });
 
   test('a server that accepts and closes at once is a failed attempt: 3 of them are enough, with growing delays', async () => {
@@ -253,7 +254,7 @@ describe('back-off', () => {
     const started = all.client.start();
     for (let attempt = 0; attempt < 5; attempt += 1) {
       refuse(all);
-      all.time.advanceToNext();
+      await all.time.advanceToNextAsync();
     }
     all.last.report({ type: 'CONNECT' });
     await started;
@@ -261,7 +262,7 @@ describe('back-off', () => {
     all.last.peerResets();
     expect(all.client.statistics.attempts).toBe(0);
     expect(all.client.state.value).toBe('backOff');
-    all.time.advanceBy(100);
+    await all.time.advanceByAsync(100);
     expect(all.client.state.value).toBe('connecting');
     await nothingIsLeft(all);
   });
@@ -321,7 +322,7 @@ describe('the end of a session', () => {
       expect(all.client.state.value).toBe('backOff');
       expect(all.client.session).toBeUndefined();
       expect(all.errors).toHaveLength(attempt);
-      all.time.advanceToNext();
+      await all.time.advanceToNextAsync();
     }
     expect(all.errors[0]).toMatchObject({ code: 'PROTOCOL_FAILED', session: '1', cause: { message: 'boom' } });
     await nothingIsLeft(all);
@@ -344,7 +345,7 @@ describe('the end of a session', () => {
     expect(all.layer.size).toBe(0);
     all.last.report({ type: 'CLOSE', byReset: true, bytesDropped: 0 }); // late, of a socket that is ours no more
     expect(all.client.state.value).toBe('backOff');
-    all.time.advanceToNext();
+    await all.time.advanceToNextAsync();
     all.last.report({ type: 'CONNECT' });
     expect(all.client.state.value).toBe('connected');
     await nothingIsLeft(all);
@@ -391,9 +392,9 @@ describe('stop', () => {
     const all = await connected();
     all.last.answersFin = false;
     const stopped = all.client.stop({ deadlineMs: 200 });
-    all.time.advanceBy(199);
+    await all.time.advanceByAsync(199);
     expect(all.last.types.at(-1)).toBe('SEND_FIN');
-    all.time.advanceBy(1);
+    await all.time.advanceByAsync(1);
     await stopped;
     expect(all.last.types.at(-1)).toBe('SEND_RST');
     expect(all.client.recent).toMatchObject([{ reason: 'protocol asked', closedBy: 'rst' }]);
@@ -437,9 +438,9 @@ describe('stop', () => {
     all.last.answersFin = false;
     all.last.closesOnRst = false;
     const stopped = all.client.stop({ deadlineMs: 0 });
-    all.time.advanceBy(4_999);
+    await all.time.advanceByAsync(4_999);
     expect(all.client.state.value).toBe('closing');
-    all.time.advanceBy(1);
+    await all.time.advanceByAsync(1);
     await stopped;
     expect(all.client.recent).toHaveLength(1);
     await nothingIsLeft(all);
@@ -462,12 +463,12 @@ test('state: the present one first, then each change, once', async () => {
   all.client.state.subscribe((state) => seen.push(state));
   const started = all.client.start();
   refuse(all);
-  all.time.advanceToNext();
+  await all.time.advanceToNextAsync();
   all.last.report({ type: 'CONNECT' });
   await started;
   all.last.answersFin = false;
   const stopped = all.client.stop();
-  all.time.advanceBy(5_000);
+  await all.time.advanceByAsync(5_000);
   await stopped;
   expect(seen).toEqual(['closed', 'connecting', 'backOff', 'connecting', 'connected', 'closing', 'closed']);
   await nothingIsLeft(all);

@@ -162,6 +162,16 @@ function shown(value: unknown): string {
   return typeof value === 'string' ? value : (JSON.stringify(value) ?? 'undefined');
 }
 
+describe('examples that are tests', () => {
+  const files = readdirSync(`${ROOT}test`).filter((file) => /^docs-.*\.test\.ts$/.test(file));
+  const inPages = tsBlocks.filter(({ code }) => code.includes("'wirechart/testing/vitest'"));
+
+  test('are files of this folder, byte for byte, and each of those is in a page', () => {
+    expect(files.length).toBeGreaterThan(0);
+    expect(inPages.map(({ code }) => code).sort()).toEqual(files.map((file) => read(`test/${file}`)).sort());
+  });
+});
+
 describe('the example of the README', () => {
   const example = read('examples/knock-knock/index.ts');
 

@@ -9,6 +9,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { connect } from 'node:net';
@@ -21,7 +22,9 @@ const own = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
   version: string;
   exports: Record<string, unknown>;
 };
-const subpaths = Object.keys(own.exports).filter((path) => path !== './package.json');
+const VITEST = './testing/vitest';
+/** Those that need no test runner: none is installed. */
+const subpaths = Object.keys(own.exports).filter((path) => path !== './package.json' && path !== VITEST);
 const names = subpaths.map((path) => path.replace('.', 'wirechart'));
 
 let folder: string;
@@ -96,6 +99,11 @@ test('a path that is not exported cannot be imported', () => {
   expect(() => node(`await import('wirechart/dist/src/server.js')`)).toThrow(/ERR_PACKAGE_PATH_NOT_EXPORTED/);
 });
 
+test('no test runner is installed with it; the subpath that needs one names it', () => {
+  for (const name of ['vitest', 'fast-check']) expect(existsSync(join(project, 'node_modules', name))).toBe(false);
+  expect(() => node(`await import('wirechart/testing/vitest')`)).toThrow(/Cannot find package 'vitest'/);
+});
+
 test('the installed command serves the echo, and drains at SIGTERM with 0', async () => {
   expect(existsSync(join(project, 'node_modules/.bin/wirechart'))).toBe(true);
   const command = new Command([join(project, 'node_modules/.bin/wirechart'), 'serve', 'echo'], { cwd: project });
@@ -139,6 +147,23 @@ createTcpServer(protocol, { port: '7000' });
 export const values: unknown[] = [sessionMachine, ${names.map((_, i) => `entry${i}`).join(', ')}];
 `;
 
+function compile(sources: string, options: object) {
+  const compilerOptions = {
+    ...options,
+    target: 'es2022',
+    lib: ['es2023'],
+    strict: true,
+    noUncheckedIndexedAccess: true,
+    noEmit: true,
+    // @types/node is the user's own to install; this repository's copy stands for it.
+    types: ['node'],
+    typeRoots: [join(ROOT, 'node_modules/@types')],
+  };
+  writeFileSync(join(sources, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['program.ts'] }));
+  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+  return spawnSync(process.execPath, [tsc, '-p', sources], { encoding: 'utf8' });
+}
+
 describe('a strict program of a user compiles', () => {
   test.each([
     { module: 'nodenext', moduleResolution: 'nodenext', skipLibCheck: false },
@@ -150,25 +175,63 @@ describe('a strict program of a user compiles', () => {
     (options) => {
       const sources = mkdtempSync(join(project, 'program-'));
       writeFileSync(join(sources, 'program.ts'), PROGRAM);
-      const compilerOptions = {
-        ...options,
-        target: 'es2022',
-        lib: ['es2023'],
-        strict: true,
-        noUncheckedIndexedAccess: true,
-        noEmit: true,
-        // @types/node is the user's own to install; this repository's copy stands for it.
-        types: ['node'],
-        typeRoots: [join(ROOT, 'node_modules/@types')],
-      };
-      writeFileSync(join(sources, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['program.ts'] }));
-      const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
-      const { stdout, status } = spawnSync(process.execPath, [tsc, '-p', sources], { encoding: 'utf8' });
+      const { stdout, status } = compile(sources, options);
       expect(stdout).toBe('');
       expect(status).toBe(0);
     },
     30_000,
   );
+});
+
+const TESTS = `
+import { timer } from 'rxjs';
+import { describe, expect } from 'vitest';
+import { recordMarbles } from 'wirechart/testing';
+import { test } from 'wirechart/testing/vitest';
+
+test('passes', ({ time }) => {
+  const seen = recordMarbles(time, timer(100, time));
+  time.advanceBy(100);
+  expect(seen).toMatchMarbles('100ms (a|)', { a: 0 });
+  expect({ connected: 'flowing' }).toBeInState('connected');
+  // @ts-expect-error the matchers have types: a state is a text
+  expect(() => expect('a').toBeInState(1)).toThrow();
+});
+test('leaves a timer', ({ time }) => {
+  timer(100, time).subscribe();
+});
+`;
+
+describe('with vitest beside it', () => {
+  let tests: string;
+  const link = () => join(project, 'node_modules/vitest');
+
+  beforeAll(() => {
+    symlinkSync(join(ROOT, 'node_modules/vitest'), link());
+    tests = mkdtempSync(join(project, 'tests-'));
+    writeFileSync(join(tests, 'program.ts'), TESTS);
+    writeFileSync(join(tests, 'program.test.ts'), TESTS);
+  });
+
+  afterAll(() => rmSync(link()));
+
+  test('a strict test of a user compiles', () => {
+    const { stdout, status } = compile(tests, { module: 'nodenext', moduleResolution: 'nodenext', skipLibCheck: true });
+    expect(stdout).toBe('');
+    expect(status).toBe(0);
+  }, 30_000);
+
+  test('the matchers and the clock of `wirechart/testing/vitest` are there, and a timer that is left behind fails its test', () => {
+    const command = [join(link(), 'vitest.mjs'), 'run', '--root', tests, '--reporter=json'];
+    const { stdout } = spawnSync(process.execPath, command, { encoding: 'utf8', cwd: project });
+    const { testResults } = JSON.parse(stdout) as {
+      testResults: [{ assertionResults: { title: string; status: string; failureMessages: string[] }[] }];
+    };
+    const [passes, leaves] = testResults[0].assertionResults;
+    expect(passes).toMatchObject({ title: 'passes', status: 'passed' });
+    expect(leaves).toMatchObject({ title: 'leaves a timer', status: 'failed' });
+    expect(leaves!.failureMessages[0]).toContain('left behind: a timer that is due at 100 ms');
+  }, 30_000);
 });
 
 describe('the prepare script', () => {

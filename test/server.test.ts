@@ -64,9 +64,9 @@ describe('start', () => {
 
     const slow = made({ host: 'slow' }, (l) => (l.unanswered = 'RESOLVE'));
     const failed = slow.server.start().catch((error: unknown) => error);
-    slow.time.advanceBy(9_999);
+    await slow.time.advanceByAsync(9_999);
     expect(slow.server.state.value).toBe('resolving');
-    slow.time.advanceBy(1);
+    await slow.time.advanceByAsync(1);
     expect(await failed).toMatchObject({ code: 'RESOLVE_TIMEOUT' });
     expect(left(slow)).toEqual(nothing);
   });
@@ -76,9 +76,9 @@ describe('start', () => {
     async (command) => {
       const { server, time, layer } = made({}, (l) => (l.unanswered = command));
       const failed = server.start().catch((error: unknown) => error);
-      time.advanceBy(9_999);
+      await time.advanceByAsync(9_999);
       expect(server.state.value).not.toBe('closed');
-      time.advanceBy(1);
+      await time.advanceByAsync(1);
       expect(await failed).toMatchObject({ name: 'StartError', code: 'OPEN_TIMEOUT' });
       expect(left({ server, layer, time })).toEqual(nothing);
     },
@@ -181,10 +181,10 @@ describe('stop', () => {
     let resolved = 0;
     const stopped = [server.stop(), server.stop()].map((stop) => stop.then(() => void (resolved += 1)));
     peers[0]!.peerEnds();
-    time.advanceBy(29_999);
+    await time.advanceByAsync(29_999);
     await microtasks(4);
     expect([server.sessions.size, resolved, server.state.value]).toEqual([2, 0, 'draining']);
-    time.advanceBy(1);
+    await time.advanceByAsync(1);
     await Promise.all(stopped);
     expect(server.sessions.recent.map(({ reason, closedBy }) => [reason, closedBy])).toEqual([
       ['peer closed', 'fin'],
@@ -205,10 +205,10 @@ describe('stop', () => {
       layer.connect();
       const stopped = server.stop(deadlineMs === undefined ? {} : { deadlineMs });
       if (lastsMs > 0) {
-        time.advanceBy(lastsMs - 1);
+        await time.advanceByAsync(lastsMs - 1);
         expect(server.sessions.size).toBe(1);
       }
-      time.advanceBy(lastsMs > 0 ? 1 : 0);
+      await time.advanceByAsync(lastsMs > 0 ? 1 : 0);
       await stopped;
       expect(server.sessions.size).toBe(0);
       await server.start();
@@ -249,7 +249,7 @@ describe('stop', () => {
     const { server, layer, time } = started;
     layer.connect({}, 10, { closesOnRst: false });
     const stopped = server.stop({ option: 'force' });
-    time.advanceBy(6_000);
+    await time.advanceByAsync(6_000);
     await stopped;
     expect(left(started)).toEqual(nothing);
   });
@@ -259,9 +259,9 @@ describe('stop', () => {
     const { server, layer, time } = started;
     layer.connect();
     const stopped = [server.stop({ deadlineMs: 1_000 }), server.stop({ deadlineMs: 100 })];
-    time.advanceBy(999);
+    await time.advanceByAsync(999);
     expect(server.sessions.size).toBe(1);
-    time.advanceBy(1);
+    await time.advanceByAsync(1);
     await Promise.all(stopped);
     expect(left(started)).toEqual(nothing);
   });

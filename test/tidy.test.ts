@@ -16,6 +16,12 @@ interface Rule {
   readonly packageTypes?: readonly string[];
 }
 
+/** What the test kit is for, and may import: all but the command. */
+const TESTED = [
+  'machines', 'src/time', 'src/codec', 'src/socket', 'src/engine', 'src/session', 'src/inspect', 'src/explore', 'src/server.ts',
+  'src/client.ts',
+]; // prettier-ignore
+
 /** The longest path that a file's path starts with is its rule. */
 const MAY_IMPORT: Record<string, Rule> = {
   machines: { ours: [], packages: ['xstate'] },
@@ -37,9 +43,17 @@ const MAY_IMPORT: Record<string, Rule> = {
     ours: ['machines', 'src/time', 'src/codec', 'src/socket', 'src/engine'],
     packages: ['rxjs', 'xstate'],
   },
+  'src/inspect': {
+    ours: ['machines', 'src/time', 'src/engine', 'src/session'],
+    typesOnly: ['src/session'],
+    packages: ['rxjs', 'node:'],
+    packageTypes: ['xstate'],
+  },
   'src/server.ts': { ours: ['machines', 'src'], packages: ['rxjs', 'node:'], packageTypes: ['xstate'] },
   'src/client.ts': { ours: ['machines', 'src'], packages: ['rxjs', 'node:'], packageTypes: ['xstate'] },
   'src/explore': { ours: ['machines', 'src'], packages: ['rxjs', 'xstate', 'node:', 'fast-check'] },
+  'src/testing': { ours: TESTED, packages: ['rxjs', 'xstate', 'node:crypto'] },
+  'src/testing/vitest': { ours: [...TESTED, 'src/testing'], packages: ['rxjs', 'xstate', 'vitest'] },
   'src/cli': { ours: ['machines', 'src'], packages: ['rxjs', 'node:', 'commander', 'tsx'] },
   'src/index.ts': { ours: ['machines', 'src'], packages: [] },
   examples: { ours: [], packages: ['wirechart', 'xstate', 'rxjs', 'node:'] },
@@ -105,9 +119,18 @@ function violations(path: string, text: string): string[] {
   });
 }
 
+/** Whom the test kit is for besides users: nothing else of `src` may need it. */
+const MAY_IMPORT_TESTING = ['src/testing', 'src/cli'];
+
 describe.each(sources)('$path', ({ path, text }) => {
   test('imports only what its folder may', () => {
     expect(violations(path, text)).toEqual([]);
+  });
+
+  test('does without the test kit, unless it is that or the command', () => {
+    if (isUnder(path, MAY_IMPORT_TESTING) || !path.startsWith('src/')) return;
+    const targets = importsOf(text).map(({ from }) => relative(ROOT, resolve(ROOT, dirname(path), from)));
+    expect(targets.filter((target) => target.startsWith('src/testing/'))).toEqual([]);
   });
 
   test('makes no actor unless it is the engine', () => {

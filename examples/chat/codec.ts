@@ -1,5 +1,5 @@
 /** Lines of text: `nick ann`, `join lobby`, `say hello`, `who`, `quit`. What we send is lines too. */
-import { lines, mapped, type LineMessage } from 'wirechart/codec';
+import { lines, mapped, type LineMessage, type MessageDescription } from 'wirechart/codec';
 
 export type Request =
   | { type: 'NICK'; name: string }
@@ -16,21 +16,32 @@ const CONTROL = /\p{Cc}/u;
 /** What people type is short; what they read may be longer: a nick in front of it, or all who are here. */
 const OUT = lines({ maxFrameBytes: 65_536 });
 
+const MESSAGES: readonly MessageDescription[] = [
+  { type: 'NICK', direction: 'in', fields: { name: { kind: 'text', min: 1, max: 20 } } },
+  { type: 'ENTER', direction: 'in', fields: { room: { kind: 'text', min: 1, max: 20 } } },
+  { type: 'SAY', direction: 'in', fields: { text: { kind: 'text', min: 1, max: 500, excludes: ['\n', '\r'] } } },
+  { type: 'WHO', direction: 'in', fields: {} },
+  { type: 'QUIT', direction: 'in', fields: {} },
+  { type: 'NOT_UNDERSTOOD', direction: 'in', fields: { problem: { kind: 'text', max: 100 } } },
+  { type: 'LINE', direction: 'out', fields: { text: { kind: 'text', max: 65_536, excludes: ['\n', '\r'] } } },
+];
+
 export const chatLines = () => ({ ...inLines(), encode: (message: LineMessage) => OUT.encode(message) });
 
 const inLines = () =>
   mapped(lines({ maxFrameBytes: 512, invalidUtf8: 'replace', bareCr: 'keep', lastLine: 'deliver' }), {
     decode: ({ text }: LineMessage): Request | undefined => (text.trim() === '' ? undefined : parse(text.trim())),
     encode: (message: LineMessage) => message,
-    messages: [
-      { type: 'NICK', direction: 'in', fields: { name: { kind: 'text', max: 20 } } },
-      { type: 'ENTER', direction: 'in', fields: { room: { kind: 'text', max: 20 } } },
-      { type: 'SAY', direction: 'in', fields: { text: { kind: 'text', max: 500, excludes: ['\n', '\r'] } } },
-      { type: 'WHO', direction: 'in', fields: {} },
-      { type: 'QUIT', direction: 'in', fields: {} },
-      { type: 'NOT_UNDERSTOOD', direction: 'in', fields: { problem: { kind: 'text', max: 100 } } },
-      { type: 'LINE', direction: 'out', fields: { text: { kind: 'text', max: 65_536, excludes: ['\n', '\r'] } } },
-    ],
+    peer: peerLines,
+    messages: MESSAGES,
+  });
+
+/** The other end: a client that says requests and reads lines. */
+const peerLines = () =>
+  mapped(lines({ maxFrameBytes: 65_536, bareCr: 'keep' }), {
+    decode: (line: LineMessage) => line,
+    encode: (request: Request): LineMessage => ({ type: 'LINE', text: typed(request) }),
+    messages: MESSAGES.map((one) => ({ ...one, direction: one.direction === 'in' ? 'out' : 'in' })),
   });
 
 function parse(line: string): Request {
@@ -47,4 +58,21 @@ function parse(line: string): Request {
     return { type: 'NOT_UNDERSTOOD', problem: 'try: nick NAME, join ROOM, say TEXT, who, quit' };
   if (CONTROL.test(rest)) return { type: 'NOT_UNDERSTOOD', problem: 'control characters are not sent on' };
   return { type: 'SAY', text: rest };
+}
+
+/** The line that `parse` takes for a request. */
+function typed(request: Request): string {
+  switch (request.type) {
+    case 'NICK':
+      return `nick ${request.name}`;
+    case 'ENTER':
+      return `join ${request.room}`;
+    case 'SAY':
+      return `say ${request.text}`;
+    case 'WHO':
+    case 'QUIT':
+      return request.type.toLowerCase();
+    case 'NOT_UNDERSTOOD':
+      throw new TypeError('nobody types NOT_UNDERSTOOD: it is what a line becomes that says nothing');
+  }
 }

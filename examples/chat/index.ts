@@ -104,5 +104,6 @@ export default defineProtocol({
   initialCodec: 'chatLines',
   machine: chatMachine,
   shared: { room: { machine: roomMachine } },
+  samples: { NOT_UNDERSTOOD: ['nick !\n', 'hello\n', 'say \u0007\n'] },
   options: { waitTimeoutCountMax: 3_000 },
 });

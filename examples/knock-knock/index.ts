@@ -31,5 +31,6 @@ export default defineProtocol({
   codecs: { lines: () => lines() },
   initialCodec: 'lines',
   machine,
+  samples: { LINE: [{ text: "Who's there?" }, { text: 'Boo who?' }, { text: 'Go away.' }] },
   options: { waitTimeoutCountMax: 0 }, // the chart has deadlines of its own
 });

@@ -25,5 +25,11 @@ export default defineProtocol({
       deadlineMs: 1_000,
     },
   },
+  samples: {
+    HELLO: [{ version: 1 }, { version: 2 }],
+    // Command 99, and a HELLO without its version: no codec would send them.
+    UNKNOWN_COMMAND: [Uint8Array.of(0, 0, 0, 99, 0, 0, 0, 0)],
+    INVALID_PAYLOAD: [Uint8Array.of(0, 0, 0, 1, 0, 0, 0, 0)],
+  },
   options: { waitTimeoutCountMax: 60 },
 });

@@ -9,11 +9,26 @@ import { CliError, describeThrown } from './cli-error.js';
 const EXAMPLES = fileURLToPath(new URL('../../examples/', import.meta.url));
 const INDEXES = ['index.js', 'index.mjs', 'index.cjs', 'index.ts', 'index.mts', 'index.cts'];
 
+export interface ProtocolModule {
+  readonly protocol: AnyProtocol;
+  /** Where it was found. */
+  readonly file: string;
+  /** The name under which the module exports it: `default`, or its own. */
+  readonly exportName: string;
+  /** What else the module exports under this name; `undefined` where it does not. */
+  readonly exported: (name: string) => unknown;
+}
+
 /**
  * @param name of an example, or the path of a module whose default export (or first export that is one) is a protocol
  * @throws {CliError} exit code 1, naming what was not found or not right
  */
 export async function loadProtocol(name: string): Promise<AnyProtocol> {
+  return (await loadProtocolModule(name)).protocol;
+}
+
+/** As `loadProtocol`, with what stands beside the protocol. */
+export async function loadProtocolModule(name: string): Promise<ProtocolModule> {
   const file = findModule(name);
   let module: Record<string, unknown>;
   try {
@@ -24,7 +39,17 @@ export async function loadProtocol(name: string): Promise<AnyProtocol> {
   const protocol = exportsOf(module).find(isProtocol);
   if (!protocol)
     throw new CliError(1, `${name} exports no protocol: its default export should be what defineProtocol returns`);
-  return protocol;
+  return {
+    protocol,
+    file,
+    exportName: Object.keys(module).find((key) => module[key] === protocol) ?? 'default',
+    exported: (other) => {
+      const main = module['default'];
+      // Of a CommonJS module everything stands in `module.exports`, which is the default export.
+      const inner = typeof main === 'object' && main !== null && !isProtocol(main) ? main : {};
+      return module[other] ?? (inner as Record<string, unknown>)[other];
+    },
+  };
 }
 
 /** Names of the examples that come with the package. */

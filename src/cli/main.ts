@@ -2,7 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { SocketError } from '../socket/socket-layer.js';
+import { attackCommand } from './attack.js';
+import { checkCommand } from './check.js';
 import { CliError, describeThrown, oneLine } from './cli-error.js';
+import { replayCommand } from './replay.js';
 import { serveCommand } from './serve.js';
 
 /** @returns the exit code. Never throws and never ends the process itself. */
@@ -16,6 +19,9 @@ export async function main(args: readonly string[]): Promise<number> {
     .configureOutput({ outputError: (text, write) => write(`wirechart: ${usageError(text)}\n`) })
     .exitOverride();
   serveCommand(program, (code) => (exitCode = code));
+  checkCommand(program, (code) => (exitCode = code));
+  attackCommand(program, (code) => (exitCode = code));
+  replayCommand(program, (code) => (exitCode = code));
   if (args.length === 0) {
     program.outputHelp({ error: true });
     return 2;

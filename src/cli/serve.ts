@@ -18,6 +18,9 @@ interface ServeFlags {
   maxSessions?: number;
   drainTimeout?: number;
   kernelOptions: 'notes' | 'system';
+  record?: string;
+  recordAll?: boolean;
+  payloads?: boolean;
 }
 
 const INT_MAX = 2 ** 31 - 1;
@@ -50,6 +53,9 @@ export function serveCommand(program: Command, exit: (code: ExitCode) => void): 
         .choices(['notes', 'system'])
         .default('notes'),
     )
+    .option('--record <folder>', 'write a file of each session that ends in an error')
+    .option('--record-all', 'with --record: of each session that ends')
+    .option('--payloads', 'with --record: keep the bytes, and mask nothing')
     .addHelpText('after', HELP)
     .action(async (name: string, flags: ServeFlags) => exit(await serve(name, flags)));
 }
@@ -104,7 +110,17 @@ function serverOptions(flags: ServeFlags): TcpServerOptions {
     ...(flags.maxSessions !== undefined && { maxSessions: flags.maxSessions }),
     ...(flags.drainTimeout !== undefined && { drainTimeoutMs: flags.drainTimeout }),
     ...(flags.kernelOptions === 'system' && { socket: system }),
+    ...recordOptions(flags),
   };
+}
+
+function recordOptions({ record, recordAll, payloads }: ServeFlags): Pick<TcpServerOptions, 'record'> {
+  if (record === undefined) {
+    if (recordAll || payloads)
+      throw new CliError(2, `--${recordAll ? 'record-all' : 'payloads'} needs --record <folder>`);
+    return {};
+  }
+  return { record: { folder: record, when: recordAll ? 'always' : 'error', payloads: payloads === true } };
 }
 
 function describeFault(code: 'UNCAUGHT_EXCEPTION' | 'UNHANDLED_REJECTION', thrown: unknown): string {

@@ -9,9 +9,18 @@ import type { Codec, Message } from './codec.js';
 export function otherEndOf(another: () => Codec<any, any>): Codec<any, any> {
   const codec = another() as Codec<Message, Message>;
   if (codec.peer) return codec.peer();
-  const oneWay = codec.messages.filter(({ direction }) => direction !== 'both').map(({ type }) => type);
+  const oneWay = oneWayMessages(codec);
   if (oneWay.length === 0) return codec;
   throw new TypeError(
     `the codec has messages that go one way (${oneWay.join(', ')}) and no peer(): nobody can say how the other end encodes them`,
   );
+}
+
+/** Can it be said how the other end encodes? */
+export function hasOtherEnd(codec: Codec<any, any>): boolean {
+  return codec.peer !== undefined || oneWayMessages(codec as Codec<Message, Message>).length === 0;
+}
+
+function oneWayMessages(codec: Codec): string[] {
+  return codec.messages.filter(({ direction }) => direction !== 'both').map(({ type }) => type);
 }

@@ -9,7 +9,7 @@
  *   are complete before the next command of the same transition is carried out.
  * - *An error stays in its actor.* XState throws an unobserved error, or one of a chart run by a timer, into the process;
  *   here it is `failed`, once, and the actor is over.
- * - *One clock* for every actor of an engine.
+ * - *One clock* for every actor of an engine. If it takes note of promises, it is told of those that charts invoke.
  */
 import {
   createActor,
@@ -25,6 +25,8 @@ import {
 } from 'xstate';
 import type { SchedulerLike } from 'rxjs';
 import { clockFrom } from '../time/clock.js';
+import { promiseHolderOf, type PromiseHolder } from '../time/held-promises.js';
+import { InvokedPromises } from './invoked-promises.js';
 
 /** Whoever owns actors of one kind. One object for all of them: `owner` says which, so that no actor needs closures. */
 export interface ActorOwner<TOwner, TCommand> {
@@ -53,6 +55,8 @@ export interface ActorTap {
   command?(command: unknown): void;
   /** After the macrostep, also one that changed nothing. */
   snapshot?(snapshot: AnyMachineSnapshot): void;
+  /** The chart threw instead, or an actor that it invoked failed and nobody handled it. Told after `snapshot`, if that came. */
+  failed?(error: unknown): void;
 }
 
 /** An event that a chart will send itself. */
@@ -60,6 +64,8 @@ export interface PendingTimer {
   readonly id: string;
   readonly event: EventObject;
   readonly delayMs: number;
+  /** When it fires, in ms of the engine's clock; known of the timers that were set while the actor had a tap. */
+  readonly dueMs: number | undefined;
 }
 
 export interface EngineActor<TMachine extends AnyStateMachine> {
@@ -95,15 +101,34 @@ export function createEngine(time: SchedulerLike): Engine {
     // A timer sent events to actors behind our back; what they emitted is carried out now.
     for (const actor of due) actor.drain();
   });
+  const parts: EngineParts = { clock, due, holder: promiseHolderOf(time), time };
   return {
     createActor: (machine, input, owner, handlers) =>
-      new InterpretedActor(machine, input, owner, handlers as ActorOwner<unknown, unknown>, clock, due),
+      new InterpretedActor(machine, input, owner, handlers as ActorOwner<unknown, unknown>, parts),
   };
+}
+
+/** What all actors of one engine share. */
+interface EngineParts {
+  readonly clock: ReturnType<typeof clockFrom>;
+  /** Actors whose commands wait to be carried out. */
+  readonly due: Set<InterpretedActor<any>>;
+  /** The clock, if it takes note of promises. */
+  readonly holder: PromiseHolder | undefined;
+  readonly time: SchedulerLike;
 }
 
 interface Watcher<TSnapshot> {
   readonly listener: (snapshot: TSnapshot) => void;
   isOver: boolean;
+}
+
+/** XState's own, one for each actor that is not a child of another. */
+interface ActorSystemInside {
+  _relay: (source: unknown, target: unknown, event: EventObject) => void;
+  readonly scheduler: {
+    schedule: (source: unknown, target: unknown, event: object, delayMs: number, ...rest: unknown[]) => void;
+  };
 }
 
 /** Of every actor that nobody watches. */
@@ -128,6 +153,10 @@ class InterpretedActor<TMachine extends AnyStateMachine> implements EngineActor<
   readonly #owner: unknown;
   readonly #handlers: ActorOwner<unknown, unknown>;
   readonly #due: Set<InterpretedActor<any>>;
+  readonly #time: SchedulerLike;
+  readonly #input: unknown;
+  /** When the timers fire that were set since the first tap, by XState's own record of each. */
+  #dueMs: WeakMap<object, number> | undefined;
   /** Never changed in place, so that those who are being told stay the same. XState's own would be told of the change under way. */
   #watchers: readonly Watcher<SnapshotFrom<TMachine>>[] = NOBODY;
   #taps: readonly ActorTap[] = NOBODY;
@@ -144,12 +173,14 @@ class InterpretedActor<TMachine extends AnyStateMachine> implements EngineActor<
     input: InputFrom<TMachine>,
     owner: unknown,
     handlers: ActorOwner<unknown, unknown>,
-    clock: ReturnType<typeof clockFrom>,
-    due: Set<InterpretedActor<any>>,
+    { clock, due, holder, time }: EngineParts,
   ) {
     this.#owner = owner;
+    this.#input = input;
+    this.#time = time;
     this.#handlers = handlers;
     this.#due = due;
+    const promises = holder && new InvokedPromises(holder, machine.id);
     this.#actor = createActor(machine as AnyStateMachine, { input, clock }) as unknown as Actor<TMachine>;
     const actor = this.#actor as Actor<AnyStateMachine>;
     actor.on('*', (command: unknown) => {
@@ -159,13 +190,18 @@ class InterpretedActor<TMachine extends AnyStateMachine> implements EngineActor<
     });
     actor.subscribe({
       next: (snapshot) => {
+        promises?.look(snapshot);
+        for (const tap of this.#taps) tap.snapshot?.(snapshot);
         if (this.#depth === 0) {
           this.#hasMoved = true;
           this.#dueLater();
         }
         this.#tellWatchers(snapshot as SnapshotFrom<TMachine>);
       },
-      error: (error) => this.#end({ error }),
+      error: (error) => {
+        for (const tap of this.#taps) tap.failed?.(error);
+        this.#end({ error });
+      },
       complete: () => this.#end({ output: actor.getSnapshot().output as unknown }),
     });
   }
@@ -175,6 +211,8 @@ class InterpretedActor<TMachine extends AnyStateMachine> implements EngineActor<
   }
 
   start(): void {
+    const init = { type: 'xstate.init', input: this.#input } as EventObject;
+    for (const tap of this.#taps) tap.event?.(init);
     this.#run(() => this.#actor.start());
   }
 
@@ -202,21 +240,17 @@ class InterpretedActor<TMachine extends AnyStateMachine> implements EngineActor<
 
   tap(tap: ActorTap): () => void {
     const actor = this.#actor as unknown as Actor<AnyStateMachine>;
-    const inspection = actor.system.inspect((inspected) => {
-      if (inspected.actorRef !== actor) return;
-      switch (inspected.type) {
-        case '@xstate.event':
-          return tap.event?.(inspected.event);
-        case '@xstate.microstep':
-          return tap.transitions?.(inspected._transitions);
-        case '@xstate.snapshot':
-          return tap.snapshot?.(inspected.snapshot as AnyMachineSnapshot);
-        default:
-      }
-    });
+    this.#dueMs ??= this.#lookInside();
+    // XState copies all that it does for its inspectors, which costs as much as doing it. Only transitions can be had in no other way.
+    const inspection =
+      tap.transitions &&
+      actor.system.inspect((inspected) => {
+        if (inspected.actorRef === actor && inspected.type === '@xstate.microstep')
+          tap.transitions?.(inspected._transitions);
+      });
     this.#taps = [...this.#taps, tap];
     return () => {
-      inspection.unsubscribe();
+      inspection?.unsubscribe();
       this.#taps = this.#taps.filter((other) => other !== tap);
     };
   }
@@ -225,7 +259,7 @@ class InterpretedActor<TMachine extends AnyStateMachine> implements EngineActor<
     const actor = this.#actor as unknown as Actor<AnyStateMachine>;
     const { _scheduledEvents: scheduled } = actor.system.getSnapshot();
     return Object.values(scheduled).flatMap(({ source, id, event, delay }) =>
-      (source as unknown) === actor ? [{ id, event, delayMs: delay }] : [],
+      (source as unknown) === actor ? [{ id, event, delayMs: delay, dueMs: this.#dueMs?.get(event) }] : [],
     );
   }
 
@@ -233,6 +267,27 @@ class InterpretedActor<TMachine extends AnyStateMachine> implements EngineActor<
   drain(): void {
     this.#due.delete(this);
     this.#run(() => {});
+  }
+
+  /**
+   * Every event passes the system of its actor, whoever sends it, and so does every timer. XState's record of a timer has the wall
+   * clock's time, which may not be that of ours. @returns when each timer fires, by its event
+   */
+  #lookInside(): WeakMap<object, number> {
+    const dueMs = new WeakMap<object, number>();
+    const actor = this.#actor as unknown as { readonly system: ActorSystemInside };
+    const { system } = actor;
+    const { scheduler, _relay: relay } = system;
+    const { schedule } = scheduler;
+    system._relay = (source, target, event) => {
+      if (target === actor) for (const tap of this.#taps) tap.event?.(event);
+      relay(source, target, event);
+    };
+    scheduler.schedule = (source, target, event, delayMs, ...rest) => {
+      dueMs.set(event, this.#time.now() + delayMs);
+      schedule(source, target, event, delayMs, ...rest);
+    };
+    return dueMs;
   }
 
   #tellWatchers(snapshot: SnapshotFrom<TMachine>): void {

@@ -4,10 +4,11 @@
  *
  * - A peer is no session: it has no chart, no deadline and no mercy. What it does is the script's, and so are its mistakes.
  * - One subscription per layer, not per peer (`Peers`): with a thousand peers each event would be looked at a thousand times.
+ * - What it says before it is connected goes out as soon as it is.
  * - Messages need a codec, that of the other end (`otherEndOf`); bytes need none, and what a codec cannot read is kept as `decodeError`.
  */
 import { filter, map, Subject, type Observable, type Subscription } from 'rxjs';
-import type { SocketAddress, SocketEvent } from '../../machines/events.js';
+import type { SocketAddress, SocketCommand, SocketEvent } from '../../machines/events.js';
 import { ByteQueue } from '../codec/byte-queue.js';
 import type { Codec, Message } from '../codec/codec.js';
 import { parseTcpSocketOptions, type TcpSocketUserOptions } from '../socket/options.js';
@@ -31,9 +32,11 @@ export interface PeerOptions {
  */
 export type PeerState = 'connecting' | 'refused' | 'connected' | 'ended' | 'closed';
 
-/** What a peer sees. */
+/** What a peer does and sees. */
 export type PeerEvent =
   | { readonly type: 'CONNECT' }
+  /** Bytes that it gave to its kernel. */
+  | { readonly type: 'SENT'; readonly bytes: Uint8Array }
   | { readonly type: 'BYTES'; readonly bytes: Uint8Array }
   | { readonly type: 'MESSAGE'; readonly message: Message }
   /** The server's FIN. */
@@ -41,7 +44,8 @@ export type PeerEvent =
   | { readonly type: 'ERROR'; readonly code: string }
   | { readonly type: 'CLOSE'; readonly closedBy: 'fin' | 'rst' };
 
-export class ScriptedPeer {
+/** @typeParam Sends what its codec encodes: the server's incoming messages. @typeParam Receives what it decodes */
+export class ScriptedPeer<Sends extends Message = any, Receives extends Message = any> {
   state: PeerState = 'connecting';
   /** How the connection ended, as this end saw it; `undefined` while it lives, and for one that was refused. */
   closedBy: 'fin' | 'rst' | undefined;
@@ -50,7 +54,7 @@ export class ScriptedPeer {
   /** What the codec threw at the server's bytes: nothing is decoded after it. */
   decodeError: unknown;
   /** Messages, in order, unless it keeps none. */
-  readonly received: Message[] = [];
+  readonly received: Receives[] = [];
   /** Bytes, in order, unless it keeps none. */
   readonly bytes = new ByteQueue();
   bytesReceived = 0;
@@ -58,6 +62,8 @@ export class ScriptedPeer {
 
   readonly #events = new Subject<PeerEvent>();
   readonly #input = new ByteQueue();
+  /** What was said before there is a connection. */
+  #early: SocketCommand[] = [];
   #finSent = false;
 
   /** @param socket of `layer`, claimed for this peer by `Peers` */
@@ -67,16 +73,16 @@ export class ScriptedPeer {
     private readonly options: PeerOptions,
   ) {}
 
-  /** All that it sees, hot. */
+  /** All that it does and sees, hot. */
   get events(): Observable<PeerEvent> {
     return this.#events;
   }
 
   /** Decoded messages alone, hot. */
-  get messages(): Observable<Message> {
+  get messages(): Observable<Receives> {
     return this.#events.pipe(
       filter((event) => event.type === 'MESSAGE'),
-      map(({ message }) => message),
+      map(({ message }) => message as Receives),
     );
   }
 
@@ -91,9 +97,13 @@ export class ScriptedPeer {
   }
 
   /** @throws what the codec throws at a message that it cannot encode; {TypeError} when there is no codec. */
-  send(...messages: readonly Message[]): void {
+  send(...messages: Sends[]): void {
     const { codec } = this.options;
-    if (!codec) throw new TypeError('a peer without a codec sends bytes alone: use write');
+    if (!codec) {
+      throw new TypeError(
+        'this peer has no codec, so it sends bytes alone: use write (a codec whose messages go one way needs a peer())',
+      );
+    }
     this.write(joined(messages.map((message) => codec.encode(message))));
   }
 
@@ -104,13 +114,13 @@ export class ScriptedPeer {
 
   /** FIN behind what was sent; it reads on. */
   end(): void {
-    this.#finSent = true;
     this.#carryOut({ type: 'SEND_FIN' });
   }
 
-  /** RST at once. */
+  /** RST at once; an attempt that is not connected yet is given up. */
   reset(): void {
-    this.#carryOut({ type: 'SEND_RST' });
+    this.#early = [];
+    if (!this.socket.closed) this.layer.carryOut(this.socket, { type: 'SEND_RST' });
   }
 
   /** Reads nothing more: the kernel's buffers fill, and the server comes under back-pressure. */
@@ -122,12 +132,17 @@ export class ScriptedPeer {
     this.#carryOut({ type: 'RESUME' });
   }
 
+  /** Of `Peers` alone: its machine is gone, and nobody is told. */
+  vanished(): void {
+    this.#events.complete();
+    this.layer.release(this.socket);
+  }
+
   /** Of `Peers` alone. */
   receive(event: SocketEvent): void {
     switch (event.type) {
       case 'CONNECT':
-        this.state = 'connected';
-        this.#events.next({ type: 'CONNECT' });
+        this.#connected();
         return;
       case 'READ':
         this.#read(event.bytes);
@@ -135,7 +150,7 @@ export class ScriptedPeer {
       case 'PEER_END':
         this.state = 'ended';
         this.#events.next({ type: 'END' });
-        if (this.options.answersFin !== false && !this.#finSent) this.end();
+        if (this.options.answersFin !== false) this.end();
         return;
       case 'ERROR':
         this.failure = event.code;
@@ -157,7 +172,7 @@ export class ScriptedPeer {
     this.#input.push(bytes);
     try {
       for (let next = codec.decode(this.#input); next !== undefined; next = codec.decode(this.#input)) {
-        this.#take(next as Message);
+        this.#take(next as Receives);
       }
     } catch (error) {
       this.decodeError = error;
@@ -165,7 +180,7 @@ export class ScriptedPeer {
     this.#input.settle();
   }
 
-  #take(message: Message): void {
+  #take(message: Receives): void {
     this.messagesReceived += 1;
     if (this.options.keeps !== false) this.received.push(message);
     this.#events.next({ type: 'MESSAGE', message });
@@ -180,8 +195,29 @@ export class ScriptedPeer {
     this.layer.release(this.socket);
   }
 
-  #carryOut(command: Parameters<SocketLayer['carryOut']>[1]): void {
-    if (!this.socket.closed) this.layer.carryOut(this.socket, command);
+  #connected(): void {
+    this.state = 'connected';
+    this.#events.next({ type: 'CONNECT' });
+    const early = this.#early;
+    this.#early = [];
+    for (const command of early) this.#carryOut(command);
+  }
+
+  #carryOut(command: SocketCommand): void {
+    if (this.socket.closed) return;
+    if (this.state === 'connecting' && (command.type === 'WRITE' || command.type === 'SEND_FIN')) {
+      this.#early.push(command);
+      return;
+    }
+    if (command.type === 'WRITE') {
+      if (this.#finSent) return;
+      this.#events.next({ type: 'SENT', bytes: command.bytes });
+    }
+    if (command.type === 'SEND_FIN') {
+      if (this.#finSent) return;
+      this.#finSent = true;
+    }
+    this.layer.carryOut(this.socket, command);
   }
 }
 
@@ -220,10 +256,14 @@ export class Peers {
     return peer;
   }
 
+  /** Its connection was taken away without an event. */
+  forget(peer: ScriptedPeer): void {
+    if (this.#live.delete(peer)) peer.vanished();
+  }
+
   /** Gives all connections up, without a word. */
   close(): void {
-    for (const { socket } of this.#live) this.layer.release(socket);
-    this.#live.clear();
+    for (const peer of this.#live) this.forget(peer);
     this.#wire.unsubscribe();
   }
 }

@@ -1,6 +1,7 @@
 /** The commands of a protocol's own that one session waits for, each with its deadline. */
 import type { SchedulerLike, Subscription } from 'rxjs';
 import type { EventObject } from 'xstate';
+import { holdPromise, isClockAnswer, START_ON_CLOCK } from '../time/held-promises.js';
 import { checkEvent, type CommandHandler, type SessionInfo } from './protocol.js';
 
 export interface HandlerOutcome {
@@ -12,9 +13,13 @@ export interface HandlerOutcome {
 }
 
 interface Pending {
+  /** Of the command. */
+  readonly type: string;
   readonly holds: boolean;
   readonly abort: AbortController;
   deadline: Subscription | undefined;
+  /** A clock that is moved by hand is told of this promise. */
+  release: (() => void) | undefined;
 }
 
 /** A command handler's answer did not come in time. */
@@ -37,6 +42,11 @@ export class PendingHandlers {
     return this.#pending.size;
   }
 
+  /** The commands that wait for an answer, by type. */
+  get types(): readonly string[] {
+    return [...this.#pending].map(({ type }) => type);
+  }
+
   /** Is one of them a handler that holds? */
   get holds(): boolean {
     return this.#holding > 0;
@@ -56,9 +66,18 @@ export class PendingHandlers {
       this.#answer(answer, command);
       return;
     }
-    const pending: Pending = { holds: handler.holds === true, abort, deadline: undefined };
+    const pending: Pending = {
+      type: command.type,
+      holds: handler.holds === true,
+      abort,
+      deadline: undefined,
+      release: undefined,
+    };
     this.#pending.add(pending);
     if (pending.holds) this.#holding += 1;
+    // An answer that comes on the clock begins before its deadline: at the same moment it is in time.
+    if (isClockAnswer(answer)) answer[START_ON_CLOCK](this.time);
+    else pending.release = holdPromise(this.time, () => `the handler of ${command.type} (session ${this.session.id})`);
     pending.deadline = this.time.schedule(() => {
       if (!this.#settle(pending)) return;
       const late = new HandlerTimeoutError(`no answer to ${command.type} within ${handler.deadlineMs} ms`);
@@ -88,6 +107,7 @@ export class PendingHandlers {
   #settle(pending: Pending): boolean {
     if (!this.#pending.delete(pending)) return false;
     pending.deadline?.unsubscribe();
+    pending.release?.();
     if (pending.holds) this.#holding -= 1;
     return true;
   }

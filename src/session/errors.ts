@@ -13,6 +13,8 @@ export type RuntimeErrorCode =
   | 'SOCKET_FAILED'
   /** No descriptors are left: connections are refused until one is free. Reported once each time. */
   | 'DESCRIPTORS_LOW'
+  /** A recording could not be written, or no more are written because there are `filesMax`; its session is not at fault. */
+  | 'RECORDING_FAILED'
   /** Our own bug; the session that met it has ended. */
   | 'INTERNAL';
 

@@ -26,7 +26,7 @@ import {
 } from '../../machines/session.js';
 import { ByteQueue } from '../codec/byte-queue.js';
 import { isPeerError, type Codec, type Message } from '../codec/codec.js';
-import type { ActorOwner, Engine, EngineActor } from '../engine/engine.js';
+import type { ActorOwner, Engine, EngineActor, PendingTimer } from '../engine/engine.js';
 import type { SocketLayer, SocketRecord } from '../socket/socket-layer.js';
 import type { TcpSocketStatistics } from '../socket/statistics.js';
 import type { TcpInfo } from '../socket/tcp-info.js';
@@ -36,9 +36,10 @@ import { PendingHandlers } from './command-handlers.js';
 import { messageOf, RuntimeError } from './errors.js';
 import type { ParsedSessionOptions } from './options.js';
 import { checkEvent, RESERVED_EVENTS, type AnyProtocol, type ProtocolCommand } from './protocol.js';
+import { parseSessionRecording, type ParsedSessionRecording } from './record-options.js';
 import type { RegistryControl, RegistryMember } from './registry.js';
-import type { SessionRecord } from './session.js';
-import type { SessionTap } from './tap.js';
+import type { RecordSessionOptions, SessionRecord, SessionRecording } from './session.js';
+import type { EventOrigin, SessionInside, SessionTap } from './tap.js';
 import type { Turns } from './turns.js';
 import type { SchedulerLike } from 'rxjs';
 
@@ -57,6 +58,7 @@ export interface SessionHost {
   tellShared(to: string, event: EventObject, session: string): boolean;
   /** An answer of a handler came after its deadline or its session's end; an event came after its session's end. */
   countDropped(what: 'answers' | 'events'): void;
+  record(session: LiveSession, options: ParsedSessionRecording, isOwn: boolean): SessionRecording;
   /** The session is over and out of the registry. */
   ended(session: LiveSession, record: SessionRecord): void;
 }
@@ -79,7 +81,7 @@ const NO_TAPS: readonly SessionTap[] = [];
 /** What may let the waits go on that stood still. END does where the output was congested: nothing is sent any more. */
 const MAY_END_STANDSTILL: ReadonlySet<SessionEvent['type']> = new Set(['FLOWING', 'RELEASED', 'INPUT_LOW', 'END']);
 
-export class LiveSession extends WaitEntry implements RegistryMember {
+export class LiveSession extends WaitEntry implements RegistryMember, SessionInside {
   key: string | undefined = undefined;
   readonly peer: SocketAddress;
   readonly statistics: TcpSocketStatistics;
@@ -92,6 +94,7 @@ export class LiveSession extends WaitEntry implements RegistryMember {
   /** The user's input factory threw; the session ends as soon as it has begun. */
   #inputFailure: { error: unknown } | undefined;
   #codec: Codec;
+  #codecName: string;
   readonly #input = new ByteQueue();
   #output: Uint8Array[] = [];
   #outputBytes = 0;
@@ -121,6 +124,7 @@ export class LiveSession extends WaitEntry implements RegistryMember {
     this.statistics = socket.statistics;
     this.startedAtMs = this.#waitsSinceMs = host.time.now();
     const { protocol, options } = host;
+    this.#codecName = protocol.initialCodec;
     this.#codec = (protocol.codecs[protocol.initialCodec] as () => Codec)();
     this.#transport = host.engine.createActor(
       sessionMachine,
@@ -202,7 +206,11 @@ export class LiveSession extends WaitEntry implements RegistryMember {
   dispatch(event: EventObject): void {
     checkEvent(event, 'dispatch was given');
     if (this.#isOver) this.#host.countDropped('events');
-    this.#turn(() => this.#tellProtocol(event));
+    this.#turn(() => this.#tellProtocol(event, 'dispatch'));
+  }
+
+  record(options?: RecordSessionOptions): SessionRecording {
+    return this.#host.record(this, parseSessionRecording(options ?? {}, 'record'), options !== undefined);
   }
 
   close(option: CloseOption, reason = 'protocol asked'): void {
@@ -261,7 +269,7 @@ export class LiveSession extends WaitEntry implements RegistryMember {
         this.#endInput();
         return;
       case 'FACT':
-        if (this.#host.facts.has(command.fact.type)) this.#tellProtocol(command.fact satisfies Fact);
+        if (this.#host.facts.has(command.fact.type)) this.#tellProtocol(command.fact satisfies Fact, 'fact');
         return;
       case 'MEASURE':
         this.#transport.send({
@@ -277,7 +285,7 @@ export class LiveSession extends WaitEntry implements RegistryMember {
 
   transportFailed(error: unknown): void {
     // Our own chart threw: nothing can be trusted to close this socket, so it is given up as a whole.
-    this.#host.report(
+    this.#report(
       new RuntimeError('INTERNAL', `the session chart threw: ${messageOf(error)}`, this.id, { cause: error }),
     );
     this.#host.layer.carryOut(this.#socket, { type: 'SEND_RST' });
@@ -332,6 +340,7 @@ export class LiveSession extends WaitEntry implements RegistryMember {
         if (!factory)
           throw new TypeError(`USE_CODEC: the protocol ${protocol.name} has no codec ${JSON.stringify(command.name)}`);
         this.#codec = factory();
+        this.#codecName = command.name;
         for (const tap of this.#taps ?? NO_TAPS) tap.codecChanged?.(command.name);
         this.#decode(); // by an answer or a timer: bytes may wait for it; in the loop it does nothing
         return;
@@ -345,7 +354,7 @@ export class LiveSession extends WaitEntry implements RegistryMember {
       case 'SET_KEY': {
         const taken = !registry.setKey(this, command.key);
         if (!taken) this.key = command.key;
-        this.#tellProtocol({ type: taken ? 'KEY_TAKEN' : 'KEY_SET', key: command.key } as EventObject);
+        this.#tellProtocol({ type: taken ? 'KEY_TAKEN' : 'KEY_SET', key: command.key } as EventObject, 'key');
         return;
       }
       default:
@@ -361,7 +370,7 @@ export class LiveSession extends WaitEntry implements RegistryMember {
   /** Ends the session for a fault of the protocol's own code. */
   fail(error: unknown, what: string): void {
     if (this.#isOver) return;
-    this.#host.report(new RuntimeError('PROTOCOL_FAILED', `${what}: ${messageOf(error)}`, this.id, { cause: error }));
+    this.#report(new RuntimeError('PROTOCOL_FAILED', `${what}: ${messageOf(error)}`, this.id, { cause: error }));
     this.close('graceful', 'protocol failed');
   }
 
@@ -398,6 +407,36 @@ export class LiveSession extends WaitEntry implements RegistryMember {
     registry.remove(this, record);
     for (const tap of this.#taps ?? NO_TAPS) tap.ended?.(record);
     this.#host.ended(this, record);
+  }
+
+  // What a recorder takes down when it begins (SessionInside)
+
+  get transportTimers(): readonly PendingTimer[] {
+    return this.#transport.timers;
+  }
+
+  get protocolTimers(): readonly PendingTimer[] {
+    return this.#protocol.timers;
+  }
+
+  get codecName(): string {
+    return this.#codecName;
+  }
+
+  codecState(): unknown {
+    return this.#codec.save?.();
+  }
+
+  get inputBytes(): number {
+    return this.#input.byteLength;
+  }
+
+  copyInput(): Uint8Array {
+    return this.#input.peek(this.#input.byteLength).slice();
+  }
+
+  get pendingHandlers(): readonly string[] {
+    return this.#handlers?.types ?? [];
   }
 
   /** @returns what takes the tap off. */
@@ -454,12 +493,15 @@ export class LiveSession extends WaitEntry implements RegistryMember {
     try {
       work();
     } catch (error) {
-      this.#host.report(
-        new RuntimeError('INTERNAL', `the session failed: ${messageOf(error)}`, this.id, { cause: error }),
-      );
+      this.#report(new RuntimeError('INTERNAL', `the session failed: ${messageOf(error)}`, this.id, { cause: error }));
       this.#dropOutput();
       this.#transport.send({ type: 'STOP', option: 'force', reason: 'protocol failed' });
     }
+  }
+
+  #report(error: RuntimeError): void {
+    for (const tap of this.#taps ?? NO_TAPS) tap.failed?.(error);
+    this.#host.report(error);
   }
 
   /** An event after which nothing more may be sent: what was sent before it goes first. */
@@ -480,8 +522,9 @@ export class LiveSession extends WaitEntry implements RegistryMember {
     return waitsUntilDue(this.#transport.snapshot) === Infinity;
   }
 
-  #tellProtocol(event: EventObject): void {
+  #tellProtocol(event: EventObject, origin: EventOrigin): void {
     if (this.#isOver) return;
+    for (const tap of this.#taps ?? NO_TAPS) tap.told?.(origin);
     this.#protocol.send(event as never);
     this.#lookAtHold();
   }
@@ -562,7 +605,7 @@ export class LiveSession extends WaitEntry implements RegistryMember {
   #tellDecoded(message: Message, atEnd: boolean): void {
     checkMessage(message);
     for (const tap of this.#taps ?? NO_TAPS) tap.decoded?.(message, atEnd);
-    this.#tellProtocol(message);
+    this.#tellProtocol(message, 'message');
   }
 
   #failInput(error: unknown, atEnd: boolean): void {
@@ -571,7 +614,7 @@ export class LiveSession extends WaitEntry implements RegistryMember {
       this.fail(error, 'the codec failed to decode');
       return;
     }
-    this.#host.report(new RuntimeError('PEER_FAILED', `${error.code}: ${error.message}`, this.id, { cause: error }));
+    this.#report(new RuntimeError('PEER_FAILED', `${error.code}: ${error.message}`, this.id, { cause: error }));
     this.close('graceful', error.code === 'FRAME_TRUNCATED' ? 'truncated frame' : 'bad frame');
   }
 
@@ -649,7 +692,7 @@ export class LiveSession extends WaitEntry implements RegistryMember {
     this.#handlers ??= new PendingHandlers(this.#host.time, this, {
       answer: (event) =>
         this.#turn(() => {
-          if (event !== undefined) this.#tellProtocol(event);
+          if (event !== undefined) this.#tellProtocol(event, 'answer');
           else this.#lookAtHold();
           // The last answer that a half-closed peer waits for may just have been given.
           if (this.#inputEnded) this.#endInput();

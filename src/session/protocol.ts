@@ -12,7 +12,7 @@ import {
 } from 'xstate';
 import { CLOSE_REASONS, type CloseOption, type FactType, type SocketAddress } from '../../machines/events.js';
 import type { Codec, Message, MessageIn, MessageOut } from '../codec/codec.js';
-import { checkInteger, invalid as invalidOption, refuseUnknown } from '../socket/check.js';
+import { checkInteger, checkObject, invalid as invalidOption, refuseUnknown } from '../socket/check.js';
 import type { SocketError } from '../socket/socket-layer.js';
 import type { TcpSocketStatistics } from '../socket/statistics.js';
 import type { TcpInfo } from '../socket/tcp-info.js';
@@ -101,7 +101,7 @@ export interface CommandHandler<TCommand = any, TEvent = any> {
     command: TCommand,
     session: SessionInfo,
     signal: AbortSignal,
-  ): TEvent | undefined | void | Promise<TEvent | undefined | void>;
+  ): TEvent | undefined | void | PromiseLike<TEvent | undefined | void>;
   /** Longest time for an answer, in ms, above 0. Then `failure` answers, or the session ends with `protocol failed`. */
   readonly deadlineMs: number;
   /** While it is pending no further frame is decoded. Default false. */
@@ -155,14 +155,24 @@ export interface ProtocolDefinition<TCodecs extends CodecFactories, TMachine ext
   readonly facts?: readonly FactType[];
   /** Close reasons of its own. */
   readonly reasons?: readonly string[];
-  /** Messages, by type, that guards of the chart need to be tested with. */
+  /**
+   * By the type of a message that a codec decodes: what peers send when the protocol is explored, instead of what the codec's description
+   * gives. Each is a message (its `type` may be left out), several in a row, or the bytes (text: UTF-8) that are decoded as one.
+   */
   readonly samples?: Readonly<Record<string, readonly unknown[]>>;
+  /**
+   * What recordings mask: by the type of a message, event or command, the names of its fields (`password`, or `user.password` for one
+   * inside another); under `context` the same of the chart's context and input. Masks keep a value's kind and length.
+   */
+  readonly secrets?: Secrets;
   /** Defaults for servers and clients of this protocol. */
   readonly options?: SessionOptions & {
     /** Longest chain of `always` and `raise` in one macrostep; then the session ends. Default 1 000. */
     readonly maxIterations?: number;
   };
 }
+
+export type Secrets = Readonly<Record<string, readonly string[]>>;
 
 type Sent<TMachine extends AnyStateMachine> = Extract<EmittedFrom<TMachine>, { type: 'SEND' }>;
 
@@ -218,7 +228,8 @@ export function defineProtocol<const TCodecs extends CodecFactories, TMachine ex
   definition: ProtocolDefinition<TCodecs, TMachine> & Fits<TCodecs, TMachine>,
 ): Protocol<TCodecs, TMachine> {
   refuseUnknown('protocol', definition, [
-    'name', 'codecs', 'initialCodec', 'machine', 'input', 'handlers', 'shared', 'facts', 'reasons', 'samples', 'options',
+    'name', 'codecs', 'initialCodec', 'machine', 'input', 'handlers', 'shared', 'facts', 'reasons', 'samples', 'secrets',
+    'options',
   ]); // prettier-ignore
   const {
     name,
@@ -229,6 +240,7 @@ export function defineProtocol<const TCodecs extends CodecFactories, TMachine ex
     facts = [],
     reasons = [],
     shared = {},
+    samples = {},
   } = definition as ProtocolDefinition<TCodecs, TMachine>;
   if (typeof name !== 'string' || name === '') throw invalid('name', name, 'a non-empty string');
   if (typeof codecs !== 'object' || codecs === null || Object.keys(codecs).length === 0) {
@@ -244,7 +256,9 @@ export function defineProtocol<const TCodecs extends CodecFactories, TMachine ex
       throw invalid('reasons', reason, 'a non-empty string that is not built in');
     }
   }
+  checkSecrets(definition.secrets ?? {});
   for (const [type, handler] of Object.entries(handlers as Record<string, CommandHandler>)) checkHandler(type, handler);
+  for (const [type, values] of Object.entries(samples)) checkSamples(type, values, codecs);
   for (const [key, actor] of Object.entries(shared)) checkMachine(`shared.${key}.machine`, actor?.machine);
   const maxIterations = definition.options?.maxIterations ?? 1_000;
   refuseUnknownOptions('protocol.options', definition.options ?? {}, ['maxIterations']);
@@ -262,6 +276,20 @@ export function defineProtocol<const TCodecs extends CodecFactories, TMachine ex
     canHold: hasHold(machine.root),
     [PROTOCOL]: true as const,
   });
+}
+
+function checkSamples(type: string, samples: unknown, codecs: CodecFactories): void {
+  const decoded = Object.values(codecs).flatMap((make) =>
+    make().messages.flatMap((one) => (one.direction === 'out' ? [] : [one.type])),
+  );
+  if (!decoded.includes(type))
+    throw invalid('samples', type, `types of messages that a codec decodes (${decoded.join(', ')})`);
+  if (!Array.isArray(samples) || samples.length === 0)
+    throw invalid(`samples.${type}`, samples, 'an array of one sample or more');
+  for (const [index, sample] of (samples as unknown[]).entries()) {
+    if (typeof sample === 'string' || (typeof sample === 'object' && sample !== null)) continue;
+    throw invalid(`samples.${type}[${index}]`, sample, 'a message, several in an array, or bytes');
+  }
 }
 
 /** Was this made by `defineProtocol`? Also true for one made by another copy of this package. */
@@ -318,6 +346,17 @@ function describeEvent(value: unknown): string {
   if (value instanceof Promise) return 'a promise';
   if (typeof value !== 'object' || value === null) return String(value);
   return `an object whose type is ${JSON.stringify((value as EventObject).type)}`;
+}
+
+function checkSecrets(secrets: unknown): void {
+  for (const [type, fields] of Object.entries(checkObject('protocol.secrets', secrets))) {
+    const path = `secrets[${JSON.stringify(type)}]`;
+    if (!Array.isArray(fields) || fields.length === 0) throw invalid(path, fields, 'an array of names of fields');
+    for (const field of fields as unknown[]) {
+      if (typeof field === 'string' && field.split('.').every((name) => name !== '')) continue;
+      throw invalid(path, field, 'the name of a field, or names joined by dots: `user.password`');
+    }
+  }
 }
 
 function checkMachine(path: string, machine: unknown): void {

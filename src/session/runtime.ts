@@ -13,10 +13,11 @@ import { messageOf, RuntimeError } from './errors.js';
 import type { ParsedSessionOptions } from './options.js';
 import type { AnyProtocol } from './protocol.js';
 import { PublicStream } from './public-stream.js';
+import type { ParsedSessionRecording } from './record-options.js';
 import { SessionRegistry, type RegistryControl } from './registry.js';
 import { LiveSession, type SessionHost } from './live-session.js';
-import type { Session, SessionRecord } from './session.js';
-import type { TapSession } from './tap.js';
+import type { Session, SessionRecord, SessionRecording } from './session.js';
+import type { SessionInside, TapSession } from './tap.js';
 import { SharedActors } from './shared-actors.js';
 import { Turns } from './turns.js';
 
@@ -47,7 +48,16 @@ export interface RuntimeParts {
   readonly waitGranularityMs: number;
   /** Asked for each session before it starts. */
   readonly tapsFor: readonly TapSession[];
+  /** Carries out `session.record()`. */
+  readonly record: RecordSession;
 }
+
+export type RecordSession = (
+  session: Session & SessionInside,
+  options: ParsedSessionRecording,
+  /** It was asked for with options: a recording that there is already will not do. */
+  isOwn: boolean,
+) => SessionRecording;
 
 /** Totals over all sessions. */
 export interface SessionTotals {
@@ -76,6 +86,7 @@ export class Runtime implements SessionHost {
 
   readonly #ids: () => string;
   readonly #tapsFor: readonly TapSession[];
+  readonly #record: RecordSession;
   readonly #owner: RuntimeOwner;
   readonly #errors = new Subject<RuntimeError>();
   readonly #events = new Subject<ServerEvent>();
@@ -105,6 +116,7 @@ export class Runtime implements SessionHost {
     this.layer = parts.layer;
     this.#ids = parts.ids;
     this.#tapsFor = parts.tapsFor;
+    this.#record = parts.record;
     this.#owner = owner;
     this.facts = new Set(protocol.facts ?? []);
     this.engine = createEngine(parts.time);
@@ -163,7 +175,7 @@ export class Runtime implements SessionHost {
     this.#perAddress.set(peer.address, this.sessionsOfAddress(peer.address) + 1);
     if (this.#watching) this.#watchSession(session);
     for (const tapFor of this.#tapsFor) {
-      const tap = tapFor(session);
+      const tap = tapFor(session, session);
       if (tap) session.tap(tap);
     }
     this.#owner.sessionMade?.(session);
@@ -201,6 +213,10 @@ export class Runtime implements SessionHost {
   report(error: RuntimeError): void {
     if (this.#reports.push(error) > 1) return;
     for (; this.#reports.length > 0; this.#reports.shift()) this.#errors.next(this.#reports[0]!);
+  }
+
+  record(session: LiveSession, options: ParsedSessionRecording, isOwn: boolean): SessionRecording {
+    return this.#record(session, options, isOwn);
   }
 
   tellShared(to: string, event: EventObject, session: string): boolean {

@@ -26,6 +26,37 @@ export interface Session extends SessionInfo {
   dispatch(event: EventObject): void;
   /** Asks it to end. `reason`: default `protocol asked`. The first reason given stays. */
   close(option: CloseOption, reason?: string): void;
+  /**
+   * What happens in it from now on, to be replayed; or, if it is recorded already and no options are given, that recording.
+   * @throws {SocketError} OPTION_INVALID
+   */
+  record(options?: RecordSessionOptions): SessionRecording;
+}
+
+/** How much of a session is kept. What is older than that is dropped, half of it at a time. */
+export interface RecordSessionOptions {
+  /**
+   * Keeps the bytes, and masks nothing. Default false: no bytes but their number, and the fields masked that the protocol's `secrets`
+   * name.
+   */
+  readonly payloads?: boolean;
+  /** Steps that are kept, at most: 2 to 1 000 000. Default 1 000. */
+  readonly entriesMax?: number;
+  /** Bytes of them in memory, as estimated: 4 096 to 2^30. Default 262 144. */
+  readonly bytesMax?: number;
+}
+
+/** A recording of one session, while it lives and afterwards. */
+export interface SessionRecording {
+  /** The file so far: lines of JSON. */
+  text(): string;
+  /**
+   * Writes it as a new file. @param place a folder, which is made if it is missing, or a path that ends with `.jsonl`
+   * @returns the file's path; rejected with the system's error, `EEXIST` when there is such a file
+   */
+  save(place: string): Promise<string>;
+  /** Nothing more is recorded; what was stays. Without effect on a recording that the server made by its own `record` option. */
+  stop(): void;
 }
 
 /** What is left of a session that has ended. Small on purpose: at a high rate of sessions what stays reachable costs more than the charts. */

@@ -10,13 +10,29 @@ export type Report = (error: unknown) => void;
 /** An Observable whose direct subscribers may throw; an error of the stream that one of them does not take is reported, too. */
 export class PublicStream<T> extends Observable<T> {
   readonly #report: Report;
+  #subscriberCount = 0;
 
   constructor(source: (subscriber: Subscriber<T>) => Subscription | (() => void) | void, report: Report) {
     super(source);
     this.#report = report;
   }
 
+  /** Who has subscribed and not unsubscribed. */
+  get subscriberCount(): number {
+    return this.#subscriberCount;
+  }
+
   override subscribe(observer?: Partial<Observer<T>> | ((value: T) => void) | null, ...rest: any[]): Subscription {
+    const subscription = this.#subscribe(observer, rest);
+    this.#subscriberCount += 1;
+    subscription.add(() => (this.#subscriberCount -= 1));
+    return subscription;
+  }
+
+  #subscribe(
+    observer: Partial<Observer<T>> | ((value: T) => void) | null | undefined,
+    rest: readonly unknown[],
+  ): Subscription {
     // An operator subscribes with a Subscriber of its own, which must be passed on as it is.
     if (observer instanceof Subscriber || isObservable(observer)) return super.subscribe(observer);
     const [error, complete] = rest as [((error: unknown) => void)?, (() => void)?];

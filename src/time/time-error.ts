@@ -1,14 +1,16 @@
 /**
  * Errors of the clock, by code:
- * - `ADVANCE_REENTERED`: an action tried to move the virtual clock that is just running it.
- * - `CLOCK_STUCK`: actions kept scheduling actions for the same virtual moment, so the clock could never go on.
+ * - `ADVANCE_REENTERED`: the virtual clock was to be moved from inside an action, or while an asynchronous advance is under way.
+ * - `CLOCK_STUCK`: actions kept scheduling actions for the same virtual moment, or promises kept changing there, so the clock could never go on.
+ * - `NEVER`: what a run was to go on until did not come about.
+ * - `PROMISE_PENDING`: the virtual clock was to be moved while the runtime waits for a promise, which it names.
  * - `WHEEL_DISPOSED`: an entry was added to a wheel after its `dispose`.
  */
 export class TimeError extends Error {
   override readonly name = 'TimeError';
 
   constructor(
-    readonly code: 'ADVANCE_REENTERED' | 'CLOCK_STUCK' | 'WHEEL_DISPOSED',
+    readonly code: 'ADVANCE_REENTERED' | 'CLOCK_STUCK' | 'NEVER' | 'PROMISE_PENDING' | 'WHEEL_DISPOSED',
     message: string,
   ) {
     super(message);

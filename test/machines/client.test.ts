@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { clientMachine, type ClientContext, type ClientEvent, type ClientInput } from '../../machines/client.js';
 import type { CloseOption } from '../../machines/events.js';
-import { delayOf, due, isIn, play, playOn, stateAt, type Due } from './play.js';
+import { delayOf, due, isIn, play, playOn, stateAt, type Due } from '../../src/testing/play.js';
 import { perform, scripts } from './scripts.js';
 import { walk } from './walk.js';
 

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { gcSweeperMachine, type GcSweeperContext, type GcSweeperEvent } from '../../machines/gc-sweeper.js';
-import { delayOf, due, play, stateAt, type Due } from './play.js';
+import { delayOf, due, play, stateAt, type Due } from '../../src/testing/play.js';
 import { perform, scripts } from './scripts.js';
 import { walk } from './walk.js';
 

@@ -1,7 +1,7 @@
 /** Random scripts for the properties of a chart: its events, mixed with "let a pending timer fire". */
 import fc from 'fast-check';
 import type { AnyStateMachine, EventFromLogic, InputFrom } from 'xstate';
-import { play, playOn, type Played } from './play.js';
+import { play, playOn, type Played } from '../../src/testing/play.js';
 
 /** `fire`: the pending timer of this number, modulo how many there are; nothing happens if there is none. */
 export type Line<M extends AnyStateMachine> = EventFromLogic<M> | { readonly fire: number };

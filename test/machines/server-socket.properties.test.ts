@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { serverSocketMachine, type ServerSocketEvent, type ServerSocketInput } from '../../machines/server-socket.js';
-import { isIn, play, playOn, type Played } from './play.js';
+import { isIn, play, playOn, type Played } from '../../src/testing/play.js';
 import { perform, scripts, type Line } from './scripts.js';
 import {
   accept,

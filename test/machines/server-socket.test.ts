@@ -1,7 +1,7 @@
 /** The server-socket chart as tables: start, each way it fails, who is let in, suspension, and the stop. */
 import { describe, expect, test } from 'vitest';
 import { serverSocketMachine, type ServerSocketContext, type ServerSocketEvent } from '../../machines/server-socket.js';
-import { delayOf, due, play, playOn, stateAt, type Due } from './play.js';
+import { delayOf, due, play, playOn, stateAt, type Due } from '../../src/testing/play.js';
 import {
   accept,
   descriptors,

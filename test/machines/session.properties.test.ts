@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { FactType } from '../../machines/events.js';
 import { sessionMachine, type SessionEvent, type SessionInput } from '../../machines/session.js';
-import { isIn, playOn, type Played } from './play.js';
+import { isIn, playOn, type Played } from '../../src/testing/play.js';
 import { perform, scripts } from './scripts.js';
 import { close, error, input, is, measured, read, send, setWaits, stop, wait, waits } from './session-events.js';
 

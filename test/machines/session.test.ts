@@ -7,7 +7,7 @@ import {
   type SessionContext,
   type SessionEvent,
 } from '../../machines/session.js';
-import { delayOf, due, isIn, play, playOn, stateAt, type Due } from './play.js';
+import { delayOf, due, isIn, play, playOn, stateAt, type Due } from '../../src/testing/play.js';
 import { asks, close, error, input, is, measured, read, send, setWaits, stop, wait, waits } from './session-events.js';
 
 interface Row {
@@ -267,6 +267,8 @@ describe('half-closed by us', () => {
     { name: 'what was sent before END is with the kernel: no more looks', events: [read(), is('END'), measured(3, 0)], state: 'halfClosed.byUs.sent', last: [] },
     { name: 'a peer that takes nothing for the send timeout after END is reset', events: [read(), is('END'), measured(3), ...Array.from({ length: 6 }, () => [due('sendLookTimeout'), measured(3)]).flat()], state: 'reset', context: { reason: 'send timeout' } },
     { name: 'a peer that takes something is given the send timeout anew', events: [read(), is('END'), measured(3), ...Array.from({ length: 5 }, () => [due('sendLookTimeout'), measured(3)]).flat(), due('sendLookTimeout'), measured(4)], state: 'halfClosed.byUs.sending', context: { stallCount: 0 } },
+    { name: 'DRAIN after CLOSE ends what is still decoded: no CLOSE comes any more', events: [read(), is('HELD'), is('END'), is('PEER_END'), close(false), is('DRAIN')], state: 'closed', context: { reason: 'peer closed', closedBy: 'fin' } },
+    { name: 'DRAIN after both FINs waits for CLOSE alone', events: [read(), is('HELD'), is('END'), is('PEER_END'), is('DRAIN')], state: 'closing.lastAck', context: { reason: 'draining' } },
     { name: 'CLOSE after both FINs does not cut off what is still decoded', events: [read(), is('HELD'), is('END'), is('PEER_END'), close(false)], state: 'halfClosed.byUs.ended', last: [] },
     { name: 'its end comes when all is decoded', events: [read(), is('HELD'), is('END'), is('PEER_END'), close(false), is('RELEASED'), is('INPUT_DONE')], state: 'closed', context: { reason: 'peer closed', closedBy: 'fin' } },
     { name: 'or at the close deadline', events: [read(), is('HELD'), is('END'), is('PEER_END'), close(false), due('closeTimeout')], state: 'closed' },

@@ -167,13 +167,13 @@ describe('a session that holds', () => {
     const { time, layer, server } = started;
     const peer = layer.connect();
     says(peer, 'x');
-    time.advanceBy(20_000);
+    await time.advanceByAsync(20_000);
     expect(server.sessions.size).toBe(1);
     handler.pending[0]!.answer({ type: 'ANSWER', text: 'x' });
     await microtasks(4);
-    time.advanceBy(5_999);
+    await time.advanceByAsync(5_999);
     expect(server.sessions.size).toBe(1);
-    time.advanceBy(1);
+    await time.advanceByAsync(1);
     expect(server.sessions.recent).toMatchObject([{ reason: 'wait timeout' }]);
     await nothingIsLeft(started);
   });
@@ -270,15 +270,15 @@ describe('a session that holds', () => {
       says(peer, 'x');
       peer.peerEnds();
     }
-    time.advanceBy(30_000);
+    await time.advanceByAsync(30_000);
     expect(server.sessions.size).toBe(2);
     handler.pending[0]!.answer({ type: 'ANSWER', text: 'reply' });
     await microtasks(4);
     expect(heard(answered)).toEqual(['reply']);
     expect(answered.types).toEqual(['RESUME', 'WRITE', 'RESUME', 'FLUSH', 'SEND_FIN']);
-    time.advanceBy(29_999);
+    await time.advanceByAsync(29_999);
     expect(server.sessions.size).toBe(1);
-    time.advanceBy(1);
+    await time.advanceByAsync(1);
     expect(server.sessions.recent.map(({ id, reason, closedBy }) => [id, reason, closedBy])).toEqual([
       ['1', 'peer closed', 'fin'],
       ['2', 'protocol failed', 'fin'],
@@ -328,10 +328,10 @@ describe('a handler', () => {
     const started = await start(asking({ ...handler }));
     const peer = started.layer.connect();
     says(peer, 'x');
-    started.time.advanceBy(999);
+    await started.time.advanceByAsync(999);
     expect(started.server.sessions.size).toBe(1);
     expect(handler.pending[0]!.signal.aborted).toBe(false);
-    started.time.advanceBy(1);
+    await started.time.advanceByAsync(1);
     expect(handler.pending[0]!.signal.aborted).toBe(true);
     expect(handler.pending[0]!.signal.reason).toMatchObject({ name: 'HandlerTimeoutError' });
     expect(started.server.sessions.recent).toMatchObject([{ reason: 'protocol failed' }]);
@@ -344,7 +344,7 @@ describe('a handler', () => {
   });
 
   test.each([
-    ['a missed deadline', (_h: ReturnType<typeof slow>, advance: () => void) => advance()],
+    ['a missed deadline', (_h: ReturnType<typeof slow>, advance: () => Promise<void>) => advance()],
     ['a rejection', (h: ReturnType<typeof slow>) => h.pending[0]!.refuse(new Error('no'))],
     ['a rejection with undefined', (h: ReturnType<typeof slow>) => h.pending[0]!.refuse(undefined)],
   ])('with a `failure` event answers %s with it, and the session goes on', async (_, fail) => {
@@ -353,7 +353,7 @@ describe('a handler', () => {
     const started = await start(asking({ ...handler, failure }));
     const peer = started.layer.connect();
     says(peer, 'one', 'two');
-    fail(handler, () => started.time.advanceBy(1_000));
+    await fail(handler, () => started.time.advanceByAsync(1_000));
     await microtasks(4);
     expect(heard(peer)).toEqual(['failed one']);
     handler.pending[1]!.answer({ type: 'ANSWER', text: 'fine' });
@@ -379,7 +379,7 @@ describe('a handler', () => {
     const started = await start(asking({ ...handler, failure: () => ({ type: 'ANSWER', text: 'late' }) }));
     const peer = started.layer.connect();
     says(peer, 'one', 'two');
-    started.time.advanceBy(1_000);
+    await started.time.advanceByAsync(1_000);
     handler.pending[0]!.answer({ type: 'ANSWER', text: 'one' });
     await microtasks(4);
     expect(heard(peer)).toEqual(['late']);

@@ -177,7 +177,7 @@ describe('a session that meets', () => {
       says(victim, 'fine');
       says(other, 'before');
       says(victim, 'bad', 'never');
-      time.advanceBy(1);
+      await time.advanceByAsync(1);
       await settled();
       expect(server.sessions.recent).toMatchObject([{ id: '1', reason, option: 'graceful', closedBy: 'fin' }]);
       expect(heard(victim)[0]).toBe('fine');

@@ -69,7 +69,7 @@ export function says(peer: FakeSocket, ...texts: string[]): void {
 /** Stops the server, and looks whether anything of it is left: sockets, timers, sessions, groups. */
 export async function nothingIsLeft({ server, time, layer }: Started): Promise<void> {
   const stopped = server.stop({ option: 'force' });
-  while (server.state.value !== 'closed' && time.advanceToNext()) await Promise.resolve();
+  await time.runUntilAsync(() => server.state.value === 'closed');
   await stopped;
   expect(left({ server, time, layer })).toEqual({ sockets: 0, timers: 0, sessions: 0, groups: 0 });
 }

@@ -58,6 +58,20 @@ test('a protocol is frozen, and known as one; what looks like it is not', () => 
   ]);
 });
 
+test.each([
+  [{ SHOUT: [{}] }, 'protocol.samples: expected types of messages that a codec decodes (LINE), got "SHOUT"'],
+  [{ LINE: { text: 'a' } }, 'protocol.samples.LINE: expected an array of one sample or more, got an object'],
+  [{ LINE: [] }, 'protocol.samples.LINE: expected an array of one sample or more, got an array'],
+  [{ LINE: [7] }, 'protocol.samples.LINE[0]: expected a message, several in an array, or bytes, got 7'],
+])('samples %j are refused by name', (samples, message) => {
+  expect(() => labProtocol({ samples })).toThrow(message);
+});
+
+test('samples are messages, rows of them, or bytes', () => {
+  const samples = { LINE: [{ text: 'a' }, [{ type: 'LINE', text: 'b' }], 'c\n', Uint8Array.of(10)] };
+  expect(labProtocol({ samples }).samples).toBe(samples);
+});
+
 test('the machine that was given stays as it is: the bound of its loops is set on a copy', () => {
   const machine = labMachine();
   const before = JSON.stringify(machine.config);

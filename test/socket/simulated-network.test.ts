@@ -416,6 +416,16 @@ describe('before the ACCEPT', () => {
     time.advanceTo(200);
     expect(peers.of(client)).toEqual(['20 CONNECT', '110 ERROR ECONNRESET', '110 CLOSE reset']);
   });
+
+  test('STOP_LISTENING while the SYN-ACK is on its way resets its connection as soon as it is made', () => {
+    const listener = server.listen();
+    time.advanceTo(0);
+    const client = peers.connect();
+    time.advanceTo(15);
+    server.do(listener, 'STOP_LISTENING');
+    time.advanceTo(200);
+    expect(peers.of(client)).toEqual(['20 CONNECT', '25 ERROR ECONNRESET', '25 CLOSE reset']);
+  });
 });
 
 describe('descriptors', () => {

@@ -17,7 +17,7 @@ test('an echo server on a network 10 ms away echoes, and closes a silent peer 6 
     port: 7_000,
   });
   const started = server.start();
-  time.advanceBy(0);
+  await time.settle();
   await started;
 
   const layer = network.layer('10.0.0.2');
@@ -40,7 +40,7 @@ test('an echo server on a network 10 ms away echoes, and closes a silent peer 6 
   expect(server.sessions.size).toBe(0);
 
   const stopped = server.stop();
-  time.advanceBy(0);
+  await time.settle();
   await stopped;
   layer.release(peer);
   expect(time.pendingCount).toBe(0);

@@ -11,7 +11,7 @@ import { type Host, isAddress, isLoopback, type Listener, tcpAddress, unixAddres
 import { isLastSyn, synTimeoutMs } from './kernel-timers.js';
 import type { Link } from './link.js';
 import type { Process } from './process.js';
-import { TcpEnd } from './tcp-end.js';
+import { type EndOwner, TcpEnd } from './tcp-end.js';
 
 /** An attempt without an answer gives way to the next address, if there is one: as in `net/connecting.ts`. */
 const ATTEMPT_TIMEOUT_MS = 250;
@@ -206,6 +206,7 @@ export class Connecting {
       onSegment: tell('<'),
     });
     TcpEnd.join(ours, theirs);
+    ours.owner = UNDER_WAY;
     listener.join(theirs, from, to);
     return ours;
   }
@@ -218,6 +219,14 @@ export class Connecting {
     }, delayMs);
   }
 }
+
+/** Keeps our end while the SYN-ACK is on its way: an end without an owner is taken for a closed one, and an RST behind it would be lost. */
+const UNDER_WAY: EndOwner = {
+  readable: () => {},
+  writable: () => {},
+  queuedBytes: () => 0,
+  lost: () => {},
+};
 
 function delayOf({ conditions: { latencyMs, jitterMs } }: Link, generator: Generator): number {
   return latencyMs + jitterOf(jitterMs, generator);

@@ -3,13 +3,20 @@
  * run late and after the socket events of that moment, as `RealTime` has it when a process slept: data is judged before deadlines.
  */
 import type { SchedulerAction, SchedulerLike, Subscription } from 'rxjs';
+import { promiseHolderOf, type PromiseHolder } from '../../time/held-promises.js';
 import type { Host } from './host.js';
 
 export class HostClock implements SchedulerLike {
+  /** The promises of a host's processes are the clock's that moves them all; `undefined` where that takes note of none. */
+  readonly holdPromise: PromiseHolder['holdPromise'] | undefined;
+
   constructor(
     private readonly time: SchedulerLike,
     private readonly host: Host,
-  ) {}
+  ) {
+    const holder = promiseHolderOf(time);
+    this.holdPromise = holder && ((name) => holder.holdPromise(name));
+  }
 
   now(): number {
     return this.time.now();

@@ -14,6 +14,7 @@ import {
   type SnapshotFrom,
   type StateValue,
 } from 'xstate';
+import { isInState, statePathOf } from './state-path.js';
 
 /** A timer that is set and neither cancelled nor fired. */
 export interface Timer {
@@ -135,21 +136,12 @@ export function delayOf({ timers }: { readonly timers: Map<string, Timer> }, nam
 
 const isOf = (type: string, name: string) => type === name || type.startsWith(`xstate.after.${name}.`);
 
-/** `closing.flushing` for `{ closing: 'flushing' }`. */
-export function pathOf(value: StateValue): string {
-  if (typeof value === 'string') return value;
-  return Object.entries(value)
-    .map(([key, inner]) => (inner === undefined ? key : `${key}.${pathOf(inner)}`))
-    .join(' | ');
-}
-
 /** Is it in this state, or in one below it? `isIn(played, 'closing')`. */
 export function isIn({ state }: { readonly state: StateValue }, path: string): boolean {
-  const actual = pathOf(state);
-  return actual === path || actual.startsWith(`${path}.`);
+  return isInState(state, path);
 }
 
 /** The state down to the depth of `path`: equal to `path` if it is in it, and readable in a failure if not. */
 export function stateAt({ state }: { readonly state: StateValue }, path: string): string {
-  return isIn({ state }, path) ? path : pathOf(state);
+  return isIn({ state }, path) ? path : statePathOf(state);
 }

@@ -1,0 +1,43 @@
+/** Which parts of a recorded value a protocol calls secret, and what is written instead. */
+import type { Secrets } from '../session/protocol.js';
+
+/** `true`: all of it. */
+export type MaskTree = true | ReadonlyMap<string, MaskTree>;
+
+export class Masks {
+  /** Of a chart's context and input. */
+  readonly context: MaskTree | undefined;
+  readonly #byType: ReadonlyMap<string, MaskTree>;
+
+  constructor(secrets: Secrets) {
+    this.#byType = new Map(Object.entries(secrets).map(([type, paths]) => [type, treeOf(paths)]));
+    this.context = this.#byType.get('context');
+  }
+
+  /** Is anything secret? Then texts of errors are as well: they may quote what somebody could not read. */
+  get hasAny(): boolean {
+    return this.#byType.size > 0;
+  }
+
+  /** Of a message, event or command. */
+  ofType(type: unknown): MaskTree | undefined {
+    return typeof type === 'string' ? this.#byType.get(type) : undefined;
+  }
+}
+
+/** What is masked by either. */
+export function bothTrees(a: MaskTree | undefined, b: MaskTree | undefined): MaskTree | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  if (a === true || b === true) return true;
+  const both = new Map(a);
+  for (const [name, tree] of b) both.set(name, bothTrees(both.get(name), tree)!);
+  return both;
+}
+
+function treeOf(paths: readonly string[]): MaskTree {
+  return paths.map(treeOfPath).reduce((tree, other) => bothTrees(tree, other)!);
+}
+
+function treeOfPath(path: string): MaskTree {
+  return path.split('.').reduceRight<MaskTree>((tree, name) => new Map([[name, tree]]), true);
+}

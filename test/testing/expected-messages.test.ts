@@ -1,0 +1,34 @@
+/** What a session must decode: what its peer has sent, as far as a session takes it from a codec. */
+import { expect, test } from 'vitest';
+import { lines } from '../../src/codec/lines.js';
+import { mapped } from '../../src/codec/mapped.js';
+import type { Codec, Message } from '../../src/codec/codec.js';
+import { ExpectedMessages } from '../../src/testing/expected-messages.js';
+
+/** The word of a line is the type of its message. */
+const words = (): Codec<any, any> =>
+  mapped(lines(), {
+    messages: [],
+    decode: ({ text }): Message => ({ type: text }),
+    encode: (message: never) => message,
+  });
+
+test('messages are expected in order, and what is no whole line yet is none', () => {
+  const expected = new ExpectedMessages(words());
+  expected.sent(new TextEncoder().encode('one\ntwo\nthr'));
+  expect(expected.pendingCount).toBe(2);
+  expect(expected.decoded({ type: 'one' }, false)).toBeUndefined();
+  expect(expected.decoded({ type: 'three' }, false)).toMatch(/message 2 is .*three.*, and was sent as .*two/);
+});
+
+test.each(['xstate.stop', 'done.x', '*', 'DRAIN'])(
+  'a message of type %s, which no session takes, is a failure of the codec for both',
+  (type) => {
+    const expected = new ExpectedMessages(words());
+    expected.sent(new TextEncoder().encode(`one\n${type}\ntwo\n`));
+    expect(expected.decoded({ type: 'one' }, false)).toBeUndefined();
+    expect(expected.failed(false)).toBeUndefined();
+    expect(expected.pendingCount).toBe(0);
+    expect(expected.decoded({ type: 'two' }, false)).toMatch(/was never sent/);
+  },
+);
