@@ -22,9 +22,9 @@ const own = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
   version: string;
   exports: Record<string, unknown>;
 };
-const VITEST = './testing/vitest';
-/** Those that need no test runner: none is installed. */
-const subpaths = Object.keys(own.exports).filter((path) => path !== './package.json' && path !== VITEST);
+/** Those that need a package that the user installs. */
+const OPTIONAL = { './testing/vitest': 'vitest', './testing/fast-check': 'fast-check' };
+const subpaths = Object.keys(own.exports).filter((path) => path !== './package.json' && !(path in OPTIONAL));
 const names = subpaths.map((path) => path.replace('.', 'wirechart'));
 
 let folder: string;
@@ -99,10 +99,13 @@ test('a path that is not exported cannot be imported', () => {
   expect(() => node(`await import('wirechart/dist/src/server.js')`)).toThrow(/ERR_PACKAGE_PATH_NOT_EXPORTED/);
 });
 
-test('no test runner is installed with it; the subpath that needs one names it', () => {
-  for (const name of ['vitest', 'fast-check']) expect(existsSync(join(project, 'node_modules', name))).toBe(false);
-  expect(() => node(`await import('wirechart/testing/vitest')`)).toThrow(/Cannot find package 'vitest'/);
-});
+test.each(Object.entries(OPTIONAL))(
+  '%s needs %s, which is not installed with the package, and names it',
+  (path, name) => {
+    expect(existsSync(join(project, 'node_modules', name))).toBe(false);
+    expect(() => node(`await import('${path.replace('.', 'wirechart')}')`)).toThrow(`Cannot find package '${name}'`);
+  },
+);
 
 test('the installed command serves the echo, and drains at SIGTERM with 0', async () => {
   expect(existsSync(join(project, 'node_modules/.bin/wirechart'))).toBe(true);

@@ -102,7 +102,7 @@ class ScenarioMaker {
     const { entries, end } = this.recording;
     entries.forEach((entry, index) => this.#take(entry, index));
     const lastMs = Math.ceil(entries.at(-1)?.atMs ?? 0) - this.#moment.atMs;
-    if (this.#finSentMs !== undefined && !this.#hasEnded && !this.#isReset) this.#answersFin = false;
+    if (this.#finSentMs !== undefined && !this.#hasEnded) this.#answersFin = false;
     return {
       server: this.#serverOptions(),
       moments: this.#moments,
@@ -191,8 +191,6 @@ class ScenarioMaker {
   }
 
   #transportStep({ event, commands, atMs }: Step, index: number): void {
-    if (commands.some((command) => (command as Message).type === 'SEND_FIN')) this.#finSentMs = atMs;
-    if (commands.some((command) => (command as Message).type === 'SEND_RST')) this.#isReset = true;
     const { type, byReset, option, reason } = event as {
       type: string;
       byReset?: boolean;
@@ -211,6 +209,8 @@ class ScenarioMaker {
       this.#isReset = true;
       this.#do(atMs, { kind: 'reset' });
     }
+    if (commands.some((command) => (command as Message).type === 'SEND_FIN')) this.#finSentMs = atMs;
+    if (commands.some((command) => (command as Message).type === 'SEND_RST')) this.#isReset = true;
     if (type === 'DRAIN') this.#do(atMs, { kind: 'drain' });
     if (type === 'STOP' && this.#isByServer(index)) this.#do(atMs, { kind: 'close', option: option!, reason: reason! });
   }

@@ -1,8 +1,6 @@
 /** What keeps an exploration from being done at all; what it finds in a protocol is a finding, never thrown. */
 
 export type ExploreErrorCode =
-  /** The optional package `fast-check` is not installed. */
-  | 'FAST_CHECK_MISSING'
   /** The server of a path could not be started or stopped on the simulated network. */
   | 'SERVER_FAILED'
   /** No request of a protocol that was tried got an answer: `probeOf`. */

@@ -57,8 +57,6 @@ export { probeOf } from '../explore/probe.js';
 export type { Probe, ProbeOptions } from '../explore/probe.js';
 export { ExploreError } from '../explore/explore-error.js';
 export type { ExploreErrorCode } from '../explore/explore-error.js';
-export { arbitraryOf } from '../explore/arbitraries.js';
-export type { ArbitrariesByType } from '../explore/arbitraries.js';
 export type { CoveredState, CoveredTimeout, CoveredTransition, Coverage } from '../explore/coverage.js';
 export type { ExploreOptions, ExploreThresholds, SimulatedAnswers } from '../explore/explore-options.js';
 export { exploreProtocol } from '../explore/explore-protocol.js';

@@ -32,3 +32,24 @@ test.each(['xstate.stop', 'done.x', '*', 'DRAIN'])(
     expect(expected.decoded({ type: 'two' }, false)).toMatch(/was never sent/);
   },
 );
+
+test('a message that is nested deeper than the stack is left unjudged, and throws nothing', () => {
+  const nested = (depth: number) => {
+    let value: unknown = 'core';
+    for (let level = 0; level < depth; level += 1) value = { value };
+    return { type: 'DEEP', value };
+  };
+  const once = new ExpectedMessages({ ...words(), decode: onceOf(nested(50_000)) });
+  once.sent(Uint8Array.of(1));
+  expect(once.decoded(nested(50_000), false)).toBeUndefined();
+});
+
+function onceOf(message: Message): Codec<any, any>['decode'] {
+  let isTaken = false;
+  return (buffer) => {
+    if (isTaken) return undefined;
+    isTaken = true;
+    buffer.take(1);
+    return message;
+  };
+}

@@ -1,18 +1,13 @@
 /**
- * The same descriptions as arbitraries of fast-check, for property tests of a codec or a chart.
- *
- * The hard choice: fast-check is an optional peer, loaded when somebody asks and not when this package is. That makes the
- * function asynchronous; in exchange the test's own copy is used, and who writes no properties installs nothing.
+ * What a codec says of its messages, as arbitraries of fast-check: for property tests of a codec or a chart. (`messagesOf` makes a few
+ * from the same descriptions, and needs nothing.)
  */
-import type * as FastCheckModule from 'fast-check';
+import * as fc from 'fast-check';
 import type { Arbitrary } from 'fast-check';
-import type { Codec, FieldDescription, MessageDescription, MessageIn, MessageOut } from '../codec/codec.js';
-import { utf8ByteLength } from '../codec/utf8.js';
-import { checkInteger } from '../socket/check.js';
-import { ExploreError } from './explore-error.js';
-import type { MessagesOptions } from './samples.js';
-
-type FastCheck = typeof FastCheckModule;
+import type { Codec, FieldDescription, MessageDescription, MessageIn, MessageOut } from '../../codec/codec.js';
+import { utf8ByteLength } from '../../codec/utf8.js';
+import type { MessagesOptions } from '../../explore/samples.js';
+import { checkInteger } from '../../socket/check.js';
 
 /** An arbitrary for each type of message. */
 export type ArbitrariesByType<C> = {
@@ -23,42 +18,30 @@ export type ArbitrariesByType<C> = {
  * Arbitraries for every message that a codec describes, by type.
  *
  * ```ts
- * const { PING } = await arbitraryOf(control);
+ * const { PING } = arbitraryOf(control);
  * fc.assert(fc.property(PING, (ping) => roundTrip(ping)));
  * ```
  *
  * Each field is drawn within its own description. Text is well-formed UTF-8 and has no control characters, because a codec
  * of lines gives those meanings that its description cannot say (a CR at the end of a line).
- * @throws {ExploreError} FAST_CHECK_MISSING when the package `fast-check` is not installed.
  * @throws {SocketError} OPTION_INVALID
  */
-export async function arbitraryOf<C extends Codec<any, any>>(
+export function arbitraryOf<C extends Codec<any, any>>(
   codec: C,
   { bytesMax = 64 }: MessagesOptions = {},
-): Promise<ArbitrariesByType<C>> {
+): ArbitrariesByType<C> {
   checkInteger('arbitraryOf.bytesMax', bytesMax, { min: 1, max: 1024 * 1024 });
-  const fc = await fastCheck();
-  const all = (codec as Codec).messages.map((one) => [one.type, messageArbitrary(fc, one, bytesMax)] as const);
+  const all = (codec as Codec).messages.map((one) => [one.type, messageArbitrary(one, bytesMax)] as const);
   return Object.fromEntries(all) as unknown as ArbitrariesByType<C>;
 }
 
-/** @param load stands for the import in a test. */
-export async function fastCheck(load: () => Promise<unknown> = () => import('fast-check')): Promise<FastCheck> {
-  try {
-    return (await load()) as FastCheck;
-  } catch (error) {
-    const how = 'arbitraries need the package fast-check: npm install --save-dev fast-check';
-    throw new ExploreError('FAST_CHECK_MISSING', how, { cause: error });
-  }
-}
-
-function messageArbitrary(fc: FastCheck, { type, fields }: MessageDescription, bytesMax: number): Arbitrary<object> {
-  const values = Object.entries(fields).map(([name, field]) => [name, fieldArbitrary(fc, field, bytesMax)] as const);
+function messageArbitrary({ type, fields }: MessageDescription, bytesMax: number): Arbitrary<object> {
+  const values = Object.entries(fields).map(([name, field]) => [name, fieldArbitrary(field, bytesMax)] as const);
   const record = fc.record({ type: fc.constant(type), ...Object.fromEntries(values) }, { noNullPrototype: true });
   return record as Arbitrary<object>;
 }
 
-function fieldArbitrary(fc: FastCheck, field: FieldDescription, bytesMax: number): Arbitrary<unknown> {
+function fieldArbitrary(field: FieldDescription, bytesMax: number): Arbitrary<unknown> {
   switch (field.kind) {
     case 'constant':
       return fc.constant(field.value);
@@ -70,14 +53,13 @@ function fieldArbitrary(fc: FastCheck, field: FieldDescription, bytesMax: number
     case 'bigint':
       return fc.bigInt({ min: BigInt(field.min), max: BigInt(field.max) });
     case 'bytes':
-      return bytesArbitrary(fc, field, bytesMax);
+      return bytesArbitrary(field, bytesMax);
     case 'text':
-      return textArbitrary(fc, field, bytesMax);
+      return textArbitrary(field, bytesMax);
   }
 }
 
 function bytesArbitrary(
-  fc: FastCheck,
   { min = 0, max = Infinity, excludes = [] }: Extract<FieldDescription, { kind: 'bytes' }>,
   bytesMax: number,
 ): Arbitrary<Uint8Array> {
@@ -90,7 +72,6 @@ function bytesArbitrary(
 }
 
 function textArbitrary(
-  fc: FastCheck,
   { min = 0, max = Infinity, excludes = [] }: Extract<FieldDescription, { kind: 'text' }>,
   bytesMax: number,
 ): Arbitrary<string> {
