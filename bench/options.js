@@ -11,10 +11,11 @@ import { parseArgs } from 'node:util';
  *  @property {number} connections held at once
  *  @property {number} holdMs
  *  @property {number} paceMs between two frames of a connection that sends
+ *  @property {{ readonly peers: number, readonly virtualMs: number, readonly lifetimes: number }} world simulated
  *  @property {ReadonlySet<string>} only
  *  @property {string | undefined} profileFolder */
 
-export const FIGURES = ['messages', 'batches', 'connects', 'memory', 'idle', 'paced', 'late'];
+export const FIGURES = ['messages', 'batches', 'connects', 'memory', 'idle', 'paced', 'late', 'world', 'lifetimes'];
 
 /** For the process itself: standard streams, libraries, channels. */
 const DESCRIPTOR_RESERVE = 200;
@@ -53,6 +54,9 @@ export function parseOptions(args) {
       connections,
       holdMs: quick ? 2_000 : 10_000,
       paceMs: quick ? 1_000 : 5_000,
+      world: quick
+        ? { peers: 200, virtualMs: 10_000, lifetimes: 5_000 }
+        : { peers: 1_000, virtualMs: 60_000, lifetimes: 100_000 },
       only,
       profileFolder: values.profile,
     },
