@@ -9,7 +9,10 @@ export default defineConfig({
     alias: [
       { find: /^wirechart$/, replacement: source('src/index.ts') },
       { find: /^wirechart\/machines$/, replacement: source('machines/index.ts') },
-      { find: /^wirechart\/(codec|testing|testing\/fast-check|testing\/vitest|time)$/, replacement: source('src/$1/index.ts') },
+      {
+        find: /^wirechart\/(codec|testing|testing\/fast-check|testing\/vitest|time)$/,
+        replacement: source('src/$1/index.ts'),
+      },
     ],
   },
   test: {
