@@ -141,6 +141,10 @@ const session = setup({
       closedBy: ({ context, event }) => context.closedBy ?? ((event as Closed).byReset ? 'rst' : 'fin'),
       reason: ({ context, event }) => context.reason ?? ((event as Closed).byReset ? 'peer reset' : 'peer closed'),
     }),
+    noteSocketClosed: assign({
+      closedBy: ({ context, event }) => context.closedBy ?? ((event as Closed).byReset ? 'rst' : 'fin'),
+      reason: ({ context, event }) => context.reason ?? ((event as Closed).byReset ? 'peer reset' : undefined),
+    }),
     noteGraceful: assign({ option: ({ context }) => context.option ?? 'graceful' }),
     noteForce: assign({ option: ({ context }) => context.option ?? 'force', closedBy: 'rst' }),
   },
@@ -266,6 +270,8 @@ export const sessionMachine = session.createMachine({
               on: {
                 HELD:       { actions: 'hold' },
                 RELEASED:   { actions: ['release', 'decodeEnd'] },
+                // What came before the peer's FIN is decoded all the same: no answer congests the output any more, and no byte fills the input.
+                END:        { target: '#session.halfClosed.byUs.ended', actions: ['lowerOutput', 'lowerInput', 'resume'] },
                 CONGESTED:  { target: 'decoding', reenter: true, actions: ['fillOutput', 'tell'] },
                 FLOWING:    { actions: ['lowerOutput', 'tell', 'decodeEnd'] },
                 INPUT_DONE: [{ target: 'answered', actions: 'tellPeerEnd', guard: 'hasAskedForPeerEnd' },
@@ -283,8 +289,8 @@ export const sessionMachine = session.createMachine({
         },
         byUs: {
           tags: 'decoding',
-          entry: ['sendFin', 'startLooks', 'measure', 'decodeOn'], // decodes what a congested output kept waiting
-          initial: 'sending',
+          entry: 'sendFin',
+          initial: { target: 'sending', actions: ['startLooks', 'measure', 'decodeOn'] }, // decodes what a congested output kept waiting
           on: {
             ...whileReading('#session.closing.finWait'),
             READ:      { actions: ['resetWaits', 'decode'] },
@@ -308,12 +314,12 @@ export const sessionMachine = session.createMachine({
             ended: { // both FINs are out, so CLOSE comes soon; what came before the peer's FIN is decoded all the same
               tags: 'ended',
               entry: ['disarmFrameTimeout', 'endFrame', 'decodeEnd'],
-              after: { closeTimeout: [{ target: '#session.closed', guard: 'isSocketClosed' },
+              after: { closeTimeout: [{ target: '#session.closed', actions: { type: 'noteReason', params: 'peer closed' }, guard: 'isSocketClosed' },
                        { target: '#session.reset', actions: { type: 'noteReason', params: 'peer closed' } }] },
               on: {
-                CLOSE:  { actions: 'noteClose' },
+                CLOSE:  { actions: 'noteSocketClosed' }, // whatever ends the decoding is the reason
                 RELEASED: { target: 'ended', reenter: true, actions: 'release' },
-                INPUT_DONE: [{ target: '#session.closed', guard: 'isSocketClosed' },
+                INPUT_DONE: [{ target: '#session.closed', actions: { type: 'noteReason', params: 'peer closed' }, guard: 'isSocketClosed' },
                        { target: '#session.closing.lastAck', actions: { type: 'noteReason', params: 'peer closed' } }],
                 DRAIN: [{ actions: 'tell', guard: 'hasAskedForDrain' },
                        { target: '#session.closed', actions: { type: 'noteReason', params: 'draining' }, guard: 'isSocketClosed' },

@@ -5,6 +5,7 @@ import { SocketError } from '../socket/socket-layer.js';
 import { attackCommand } from './attack.js';
 import { checkCommand } from './check.js';
 import { CliError, describeThrown, oneLine } from './cli-error.js';
+import { graphCommand } from './graph.js';
 import { replayCommand } from './replay.js';
 import { serveCommand } from './serve.js';
 
@@ -22,6 +23,7 @@ export async function main(args: readonly string[]): Promise<number> {
   checkCommand(program, (code) => (exitCode = code));
   attackCommand(program, (code) => (exitCode = code));
   replayCommand(program, (code) => (exitCode = code));
+  graphCommand(program);
   if (args.length === 0) {
     program.outputHelp({ error: true });
     return 2;

@@ -8,6 +8,7 @@ import type { ReplayResult } from '../explore/replay.js';
 import { Elided } from '../inspect/plain-data.js';
 import type { ChartSnapshot, Recording, RecordingEntry, Step } from '../inspect/recording.js';
 import { statePathOf } from '../testing/state-path.js';
+import { CliError } from './cli-error.js';
 import type { ProtocolModule } from './load-protocol.js';
 import { commentText, literal, textLiteral } from './replay-literal.js';
 import { mismatchOf, scenarioOf, type Scenario, type ScenarioAction, type ScenarioMoment } from './replay-scenario.js';
@@ -42,6 +43,12 @@ export async function replayAsTest(
   const problem =
     typeof scenario === 'string' ? scenario : result.agrees && (await mismatchOf(scenario, module.protocol));
   if (typeof scenario !== 'string' && !problem) return { text: worldTest(parts, scenario), warnings };
+  const isPlayable = ({ kind, ...entry }: RecordingEntry) =>
+    kind === 'step' && (entry as Step).chart === 'protocol' && !((entry as Step).event instanceof Elided);
+  if (!recording.entries.some(isPlayable)) {
+    const why = `no step of the protocol's chart is in it, and it cannot be played as a whole: ${String(problem)}`;
+    throw new CliError(2, `there is no test to make of ${parts.file}: ${why}`);
+  }
   warnings.push(`the test plays the chart alone: ${String(problem)}`);
   return { text: chartTest(parts), warnings };
 }
@@ -210,7 +217,11 @@ function header({ recording, file }: AsTestParts): string {
 }
 
 function importLine({ module: { file, exportName }, folder }: AsTestParts): string {
-  const path = relative(folder, file).split(sep).join('/');
+  // A path that ends in `.ts` is an error of tsc, unless a project allows it; one that ends in `.js` finds the same file.
+  const path = relative(folder, file)
+    .split(sep)
+    .join('/')
+    .replace(/\.([cm]?)ts$/, '.$1js');
   const from = textLiteral(path.startsWith('.') ? path : `./${path}`);
   if (exportName === 'default') return `import protocol from ${from};`;
   return `import { ${exportName} as protocol } from ${from};`;

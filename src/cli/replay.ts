@@ -48,6 +48,8 @@ async function replay(file: string, flags: ReplayFlags): Promise<0 | 1> {
     throw new CliError(2, `the recording is of ${recording.header.protocol}, and --module has ${protocol.name}`);
   }
   const result = replayRecording(recording, protocol);
+  if (result.steps === 0 && !result.difference)
+    throw new CliError(2, `${file} has no step that could be played again: there is nothing to compare`);
   if (!flags.asTest) {
     process.stdout.write(flags.json ? replayJson(recording, result) : replayText(recording, result));
     return result.agrees ? 0 : 1;

@@ -26,6 +26,7 @@ import {
 import type { SchedulerLike } from 'rxjs';
 import { clockFrom } from '../time/clock.js';
 import { promiseHolderOf, type PromiseHolder } from '../time/held-promises.js';
+import { lookInside } from './inside.js';
 import { InvokedPromises } from './invoked-promises.js';
 
 /** Whoever owns actors of one kind. One object for all of them: `owner` says which, so that no actor needs closures. */
@@ -80,7 +81,10 @@ export interface EngineActor<TMachine extends AnyStateMachine> {
    * not told of that one. @returns what ends it, at once.
    */
   watch(listener: (snapshot: SnapshotFrom<TMachine>) => void): () => void;
-  /** @returns what takes the tap off. */
+  /**
+   * @returns what takes the tap off.
+   * @throws {TypeError} when this XState is not one that can be looked into.
+   */
   tap(tap: ActorTap): () => void;
   /** Delayed events that wait, in the order in which they were set. */
   readonly timers: readonly PendingTimer[];
@@ -121,14 +125,6 @@ interface EngineParts {
 interface Watcher<TSnapshot> {
   readonly listener: (snapshot: TSnapshot) => void;
   isOver: boolean;
-}
-
-/** XState's own, one for each actor that is not a child of another. */
-interface ActorSystemInside {
-  _relay: (source: unknown, target: unknown, event: EventObject) => void;
-  readonly scheduler: {
-    schedule: (source: unknown, target: unknown, event: object, delayMs: number, ...rest: unknown[]) => void;
-  };
 }
 
 /** Of every actor that nobody watches. */
@@ -240,7 +236,9 @@ class InterpretedActor<TMachine extends AnyStateMachine> implements EngineActor<
 
   tap(tap: ActorTap): () => void {
     const actor = this.#actor as unknown as Actor<AnyStateMachine>;
-    this.#dueMs ??= this.#lookInside();
+    this.#dueMs ??= lookInside(actor, this.#time, (event) => {
+      for (const tap of this.#taps) tap.event?.(event);
+    });
     // XState copies all that it does for its inspectors, which costs as much as doing it. Only transitions can be had in no other way.
     const inspection =
       tap.transitions &&
@@ -267,27 +265,6 @@ class InterpretedActor<TMachine extends AnyStateMachine> implements EngineActor<
   drain(): void {
     this.#due.delete(this);
     this.#run(() => {});
-  }
-
-  /**
-   * Every event passes the system of its actor, whoever sends it, and so does every timer. XState's record of a timer has the wall
-   * clock's time, which may not be that of ours. @returns when each timer fires, by its event
-   */
-  #lookInside(): WeakMap<object, number> {
-    const dueMs = new WeakMap<object, number>();
-    const actor = this.#actor as unknown as { readonly system: ActorSystemInside };
-    const { system } = actor;
-    const { scheduler, _relay: relay } = system;
-    const { schedule } = scheduler;
-    system._relay = (source, target, event) => {
-      if (target === actor) for (const tap of this.#taps) tap.event?.(event);
-      relay(source, target, event);
-    };
-    scheduler.schedule = (source, target, event, delayMs, ...rest) => {
-      dueMs.set(event, this.#time.now() + delayMs);
-      schedule(source, target, event, delayMs, ...rest);
-    };
-    return dueMs;
   }
 
   #tellWatchers(snapshot: SnapshotFrom<TMachine>): void {

@@ -25,7 +25,8 @@ export async function loopbackAddressOf(host: string): Promise<string> {
   }
   let addresses: string[];
   try {
-    addresses = (await lookup(host, { all: true })).map(({ address }) => address);
+    // IPv4 first, whatever the system prefers: a server listens on 127.0.0.1 unless it is told otherwise.
+    addresses = (await lookup(host, { all: true, order: 'ipv4first' })).map(({ address }) => address);
   } catch (error) {
     throw notLoopback(host, `it has no address: ${messageOf(error)}`);
   }

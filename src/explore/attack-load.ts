@@ -69,7 +69,8 @@ export class NetLoad implements HealthyLoad {
     this.stop();
     throw new ExploreError(
       'UNREACHABLE',
-      `only ${ready} of ${this.#count} healthy peers were served${cutOff > 0 ? `, and ${cutOff} cut off or refused` : ''}`,
+      `only ${ready} of ${this.#count} healthy peers were served${cutOff > 0 ? `, and ${cutOff} cut off or refused` : ''}` +
+        (ready === 0 ? ': is the server there, and is it the port?' : ''),
     );
   }
 

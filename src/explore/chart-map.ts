@@ -3,6 +3,7 @@
  * source. Everything here is read from the machine itself; nothing runs.
  */
 import type { AnyMachineSnapshot, AnyStateMachine, AnyStateNode, AnyTransitionDefinition } from 'xstate';
+import { eventName, guardText, readGuard } from '../inspect/chart-names.js';
 
 /** One line of a chart's table. */
 export interface ChartTransition {
@@ -101,15 +102,6 @@ function fits(descriptor: string, type: string): boolean {
   return descriptor.endsWith('.*') && (type + '.').startsWith(descriptor.slice(0, -1));
 }
 
-/** `after answerTimeout` for `xstate.after.answerTimeout.chat.entering`. */
-export function eventName(type: string): string {
-  const [, kind, name] = /^xstate\.(after|done|error)\.(.*)$/.exec(type) ?? [];
-  if (kind === undefined || name === undefined) return type === '' ? 'always' : type;
-  if (kind !== 'after') return `${kind} ${name.replace(/^(state|actor)\./, '')}`;
-  const [delay = ''] = name.split('.');
-  return /^\d+$/.test(delay) ? `after ${delay} ms` : `after ${delay}`;
-}
-
 function nodesBelow(node: AnyStateNode): AnyStateNode[] {
   return Object.values(node.states).flatMap((child: AnyStateNode) => [child, ...nodesBelow(child)]);
 }
@@ -141,19 +133,8 @@ function beginnings(node: AnyStateNode): AnyStateNode[] {
 }
 
 function guardName(guard: unknown): string | undefined {
-  if (guard === undefined) return undefined;
-  if (typeof guard === 'string') return guard;
-  const { type, params, name, guards } = guard as {
-    type?: string;
-    params?: unknown;
-    name?: string;
-    guards?: readonly unknown[];
-  };
-  // `and`, `or` and `not` are functions that keep what they join.
-  if (guards) return `${name ?? 'some'}(${guards.map(guardName).join(', ')})`;
-  if (type === undefined) return typeof guard === 'function' && name ? name : 'a guard without a name';
-  if (params === undefined || typeof params === 'function') return type;
-  return `${type} ${JSON.stringify(params)}`;
+  const read = readGuard(guard);
+  return read && guardText(read);
 }
 
 /** Along every arrow, as if each guard could pass: from a state to its initial one (or all regions), to its parents and to its targets. */

@@ -48,10 +48,13 @@ export interface ExplorationBounds {
   /** Paths that ended early, because something came that the model does not foresee. */
   readonly cutShort: readonly string[];
   /** The bounds that were reached: what lies beyond was not looked at. */
-  readonly reached: readonly ('placesMax' | 'depthMax' | 'pathsMax')[];
+  readonly reached: readonly ReachedBound[];
   /** Most peers at one time. */
   readonly peersMax: number;
 }
+
+/** `rounds`: after so many searches with what was learned of handlers' answers, they still answered something new. */
+export type ReachedBound = 'placesMax' | 'depthMax' | 'pathsMax' | 'rounds';
 
 /** Searches with what was learned of handlers' answers, at most. */
 const ROUNDS_MAX = 8;
@@ -89,7 +92,7 @@ class Explorer {
   readonly #cutShort: string[] = [];
   /** What led to each of those: from there on only real sessions know the way. */
   readonly #cutSteps: (readonly Step[])[] = [];
-  readonly #boundsReached = new Set<'placesMax' | 'depthMax' | 'pathsMax'>();
+  readonly #boundsReached = new Set<ReachedBound>();
   /** Of the last search: what a missed transition was tried with, and where a session may stay. */
   #search: Search | undefined;
   #placeCount = 0;
@@ -162,6 +165,7 @@ class Explorer {
       if (this.#known.size === knownBefore) return;
       model.forget();
     }
+    this.#boundsReached.add('rounds');
   }
 
   async #carryOutAll(search: Search, attempts: Map<string, number>): Promise<void> {
@@ -255,6 +259,7 @@ class Explorer {
       search: this.#search!,
       sent: this.#sent,
       findings: this.#findings,
+      hasSkippedPaths: this.#boundsReached.has('pathsMax'),
     });
     const findings = this.#findings.list(ignore);
     const passes =

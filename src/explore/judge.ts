@@ -16,6 +16,8 @@ export interface Judged {
   /** Types of what was sent. */
   readonly sent: ReadonlySet<string>;
   readonly findings: Findings;
+  /** Paths that were found were not carried out, because there were too many. */
+  readonly hasSkippedPaths: boolean;
 }
 
 /** Adds to the findings what was not covered. @returns what was */
@@ -71,9 +73,15 @@ function isEntered({ source }: ChartTransition, missing: ReadonlySet<string>): b
   return source === '' || !missing.has(stateId(source));
 }
 
-function reasonOf({ search }: Judged, transition: ChartTransition, missing: ReadonlySet<string>): string {
+function reasonOf(
+  { search, hasSkippedPaths }: Judged,
+  transition: ChartTransition,
+  missing: ReadonlySet<string>,
+): string {
   const { id, source, guard, event, isTimeout } = transition;
   if (!isEntered(transition, missing)) return `${source} was never entered`;
+  if (search.ways.has(id) && hasSkippedPaths)
+    return 'there is a way to it, and pathsMax was reached before it was carried out';
   if (search.ways.has(id))
     return 'it is possible by the chart alone, and no real session took it: see the paths that were cut short';
   const threw = search.threw.get(id);

@@ -11,7 +11,7 @@
  */
 import type { Message } from '../codec/codec.js';
 import { messageOf } from '../session/errors.js';
-import { eventName } from './chart-map.js';
+import { eventName } from '../inspect/chart-names.js';
 import type { Finding, Findings } from './findings.js';
 import { CutShort, PathWorld, type PathWorldOptions } from './path-world.js';
 import type { Place } from './place.js';

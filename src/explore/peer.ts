@@ -107,8 +107,10 @@ export class ScriptedPeer<Sends extends Message = any, Receives extends Message 
     this.write(joined(messages.map((message) => codec.encode(message))));
   }
 
-  /** Bytes as they are, in one write; text is sent as UTF-8. Ignored once the connection is over. */
+  /** Bytes as they are, in one write; text is sent as UTF-8. Ignored once the connection is over. @throws {TypeError} for anything else */
   write(bytes: Uint8Array | string): void {
+    if (typeof bytes !== 'string' && !(bytes instanceof Uint8Array))
+      throw new TypeError(`write: expected bytes (a Uint8Array) or text, got ${typeof bytes}`);
     this.#carryOut({ type: 'WRITE', bytes: typeof bytes === 'string' ? new TextEncoder().encode(bytes) : bytes });
   }
 

@@ -20,7 +20,8 @@ export interface ChartStep {
 export type TimerChange =
   { readonly set: string; readonly event: EventObject; readonly delayMs: number } | { readonly cancel: string };
 
-interface Action {
+/** As XState hands it to whoever carries it out. */
+export interface Action {
   readonly type: string;
   readonly params?: unknown;
 }
@@ -67,17 +68,28 @@ export class PureCharts {
     this.#taken = [];
     const snapshot = run() as AnyMachineSnapshot;
     if (snapshot.status === 'error') throw snapshot.error;
-    const commands: EventObject[] = [];
-    const changes: TimerChange[] = [];
-    for (const { type, params } of this.#actions) {
-      if (type === 'xstate.emit') commands.push((params as { event: EventObject }).event);
-      if (type === 'xstate.cancel') changes.push({ cancel: (params as { sendId: string }).sendId });
-      if (type === 'xstate.raise') {
-        const { event, id, delay } = params as { event: EventObject; id?: string; delay?: number };
-        // Without an id it can be neither cancelled nor replaced.
-        if (delay !== undefined) changes.push({ set: id ?? `#${(this.#lastTimer += 1)}`, event, delayMs: delay });
-      }
-    }
-    return { snapshot, commands, changes, taken: this.#taken };
+    const effects = effectsOf(this.#actions, () => `#${(this.#lastTimer += 1)}`);
+    return { snapshot, ...effects, taken: this.#taken };
   }
+}
+
+/**
+ * What the actions of a step come to, as data.
+ * @param idFor an id that no timer has, for one without: it can be neither cancelled nor replaced
+ */
+export function effectsOf(
+  actions: readonly Action[],
+  idFor: (event: EventObject) => string,
+): Pick<ChartStep, 'commands' | 'changes'> {
+  const commands: EventObject[] = [];
+  const changes: TimerChange[] = [];
+  for (const { type, params } of actions) {
+    if (type === 'xstate.emit') commands.push((params as { event: EventObject }).event);
+    if (type === 'xstate.cancel') changes.push({ cancel: (params as { sendId: string }).sendId });
+    if (type === 'xstate.raise') {
+      const { event, id, delay } = params as { event: EventObject; id?: string; delay?: number };
+      if (delay !== undefined) changes.push({ set: id ?? idFor(event), event, delayMs: delay });
+    }
+  }
+  return { commands, changes };
 }

@@ -11,6 +11,8 @@ type CodecEntry = Extract<RecordingEntry, { kind: 'received' | 'decoded' | 'deco
 export class ReplayedCodec {
   /** Messages that were compared. */
   count = 0;
+  /** Some bytes were not kept, so that it could not be played up to the next checkpoint. */
+  hasLostBytes = false;
   /** `undefined`: bytes are missing, until the next checkpoint. */
   #codec: Codec | undefined;
   #input = new ByteQueue();
@@ -26,7 +28,7 @@ export class ReplayedCodec {
     const codec = this.#use(name);
     this.#input = new ByteQueue();
     this.#take(input);
-    if (state !== undefined) codec?.restore?.(state);
+    if (state !== undefined) codec.restore?.(state);
   }
 
   play(entry: CodecEntry): void {
@@ -98,12 +100,15 @@ export class ReplayedCodec {
 
   #take(bytes: RecordedBytes): void {
     if (bytes instanceof Uint8Array) this.#input.push(bytes.slice());
-    else if (bytes instanceof Elided || bytes.byteLength > 0) this.#codec = undefined;
+    else if (bytes instanceof Elided || bytes.byteLength > 0) {
+      this.hasLostBytes = true;
+      this.#codec = undefined;
+    }
   }
 
-  #use(name: string): Codec | undefined {
+  #use(name: string): Codec {
     const codecs = this.protocol.codecs as Record<string, () => Codec>;
-    this.#codec = Object.hasOwn(codecs, name) ? codecs[name]!() : undefined;
-    return this.#codec;
+    if (!Object.hasOwn(codecs, name)) throw new Difference('codec', name, undefined);
+    return (this.#codec = codecs[name]!());
   }
 }

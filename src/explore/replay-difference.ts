@@ -6,6 +6,7 @@ export type DifferenceKind =
   | `${ChartName} command`
   | `${ChartName} context`
   | `${ChartName} failure`
+  | 'codec'
   | 'decoded message'
   | 'encoded bytes';
 

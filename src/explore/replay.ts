@@ -41,6 +41,7 @@ export interface ReplayDifference {
 }
 
 export interface ReplayResult {
+  /** Something was compared, and there was no difference. */
   readonly agrees: boolean;
   /** Entries that were played, the one that differs included. */
   readonly entries: number;
@@ -105,7 +106,7 @@ class Replay {
     }
     this.#noteWhatIsMissing();
     return {
-      agrees: difference === undefined,
+      agrees: difference === undefined && this.#steps > 0,
       entries: played,
       steps: this.#steps,
       states: this.#stateCount,
@@ -226,6 +227,9 @@ class Replay {
   #noteWhatIsMissing(): void {
     const { header, isComplete } = this.recording;
     const { masked, payloads, dropped } = header;
+    if (this.#steps === 0) this.#notes.add('nothing was compared: there is no step in it that could be played again');
+    if (this.#codec?.hasLostBytes)
+      this.#notes.add('bytes were too many to be kept, and the codec is looked at from the next checkpoint on');
     if (!isComplete) this.#notes.add('the file was cut off: it was looked at as far as it goes');
     if (dropped > 0) this.#notes.add(`${dropped} entries from the start on were dropped while it was recorded`);
     if (!payloads) this.#notes.add('recorded without payloads: the charts were looked at, and no codec');

@@ -7,6 +7,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { AnyStateMachine, AnyStateNode, AnyTransitionDefinition } from 'xstate';
+import { isMachine } from './chart-names.js';
 
 export interface ChartDescription {
   readonly id: string;
@@ -158,10 +159,6 @@ function sourceOf(value: unknown, above: readonly unknown[] = []): string {
     .sort()
     .map((key) => `${key}=${sourceOf((value as Record<string, unknown>)[key], below)}`);
   return `{${fields.join()}}`;
-}
-
-function isMachine(value: unknown): value is AnyStateMachine {
-  return value instanceof Object && 'config' in value && 'implementations' in value && 'root' in value;
 }
 
 function hashOf(text: string): string {

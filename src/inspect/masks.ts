@@ -10,8 +10,12 @@ export class Masks {
   readonly #byType: ReadonlyMap<string, MaskTree>;
 
   constructor(secrets: Secrets) {
-    this.#byType = new Map(Object.entries(secrets).map(([type, paths]) => [type, treeOf(paths)]));
-    this.context = this.#byType.get('context');
+    const byType = new Map(Object.entries(secrets).map(([type, paths]) => [type, treeOf(paths)]));
+    this.context = byType.get('context');
+    // The registry answers a SET_KEY with the same key.
+    const key = byType.get('SET_KEY');
+    if (key) for (const answer of ['KEY_SET', 'KEY_TAKEN']) byType.set(answer, bothTrees(key, byType.get(answer))!);
+    this.#byType = byType;
   }
 
   /** Is anything secret? Then texts of errors are as well: they may quote what somebody could not read. */

@@ -6,6 +6,7 @@
  * - It never throws at a value: what cannot be kept (a cycle, a value without end, a getter that throws) is `{"$elided":"why"}`.
  * - Reading makes data alone. A function comes back as its name, an object of a class as a plain one; nothing is looked up or called.
  */
+import type { AnyMachineSnapshot } from 'xstate';
 import { bothTrees, Masks, type MaskTree } from './masks.js';
 
 /** Bytes of which the number alone was kept. Guards that ask for `byteLength` see no difference. */
@@ -107,20 +108,25 @@ class Writer {
 
   #writeParts(value: object, tree: MaskTree | undefined, depth: number): unknown {
     const all = tree === true ? tree : undefined;
+    // What is named of a list is named of each item; of a map, of each value, and of that of this key besides.
+    const named = tree === true ? undefined : tree;
     if (Array.isArray(value)) return Array.from(value, (item: unknown) => this.write(item, tree, depth));
     if (value instanceof Map) {
       return {
         $map: [...(value as Map<unknown, unknown>)].map(([key, inner]) => {
-          const below =
-            all ??
-            (typeof key === 'string' ? (tree as ReadonlyMap<string, MaskTree> | undefined)?.get(key) : undefined);
+          const below = bothTrees(tree, typeof key === 'string' ? named?.get(key) : undefined);
           return [this.write(key, all, depth), this.write(inner, below, depth)];
         }),
       };
     }
-    if (value instanceof Set) return { $set: [...(value as Set<unknown>)].map((item) => this.write(item, all, depth)) };
+    if (value instanceof Set)
+      return { $set: [...(value as Set<unknown>)].map((item) => this.write(item, tree, depth)) };
     if (value instanceof Error) return this.#writeError(value, all, depth);
     if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return elided(nameOf(value));
+    if (isChartSnapshot(value)) {
+      const { status, value: state, context, output, error } = value;
+      return this.#writeFields({ status, value: state, context, output, error }, tree, depth);
+    }
     const fields = this.#writeFields(value as Record<string, unknown>, tree, depth);
     const prototype: unknown = Object.getPrototypeOf(value);
     // An object of another realm (a test's, a worker's) has another Object.prototype.
@@ -132,7 +138,8 @@ class Writer {
     const known = bothTrees(tree, this.masks.ofType(value['type']));
     return Object.fromEntries(
       Object.keys(value).map((key) => {
-        const below = known === true ? (key === 'type' ? undefined : true) : known?.get(key);
+        const isType = key === 'type' && typeof value[key] === 'string';
+        const below = known === true ? (isType ? undefined : true) : known?.get(key);
         return [key.startsWith('$') ? `$${key}` : key, this.write(value[key], below, depth)];
       }),
     );
@@ -169,6 +176,11 @@ function nameOf(value: object): string {
 /** As XState itself tells an actor from data. */
 function isActor(value: object): value is { readonly id: string } {
   return 'sessionId' in value && 'send' in value && 'ref' in value;
+}
+
+/** Of an actor that a chart has invoked, in an event: the rest of it is the chart itself, some ten kilobytes of it. */
+function isChartSnapshot(value: object): value is AnyMachineSnapshot {
+  return 'machine' in value && '_nodes' in value && 'historyValue' in value;
 }
 
 /** A reference to an actor that a chart made; replay gives it one that does nothing. */

@@ -10,6 +10,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { RecordingError } from './recording-error.js';
 
+/** Never over another one; for whoever runs the server alone, because a peer's messages are in it. */
+const NEW_FILE = { flag: 'wx', mode: 0o600 } as const;
+
 /** Longest part of a name that comes from outside, in characters: file systems allow 255 in all. */
 const PART_MAX = 60;
 /** Files of the same name that are numbered; more than that at one moment are a mistake somewhere. */
@@ -87,7 +90,7 @@ export async function saveRecording(place: string, name: string, text: string): 
     return writeNew(place, name, text);
   }
   await mkdir(dirname(resolve(place)), { recursive: true });
-  await writeFile(place, text, { flag: 'wx' });
+  await writeFile(place, text, NEW_FILE);
   return place;
 }
 
@@ -95,7 +98,7 @@ async function writeNew(folder: string, name: string, text: string): Promise<str
   for (let number = 1; ; number += 1) {
     const path = join(folder, number === 1 ? name : name.replace(/\.jsonl$/, `-${number}.jsonl`));
     try {
-      await writeFile(path, text, { flag: 'wx' });
+      await writeFile(path, text, NEW_FILE);
       return path;
     } catch (error) {
       if ((error as { code?: unknown }).code !== 'EEXIST' || number >= NUMBERS_MAX) throw error;

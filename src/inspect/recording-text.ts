@@ -7,8 +7,8 @@ import type { AnyProtocol } from '../session/protocol.js';
 import type { SessionRecord } from '../session/session.js';
 import { sessionMachine } from '../../machines/session.js';
 import { describeChart } from './chart-description.js';
-import { Masks } from './masks.js';
-import { fromPlain, toPlain, type PlainOptions } from './plain-data.js';
+import { Masks, type MaskTree } from './masks.js';
+import { fromPlain, toPlain } from './plain-data.js';
 import { RecordingError } from './recording-error.js';
 import {
   RECORDING_VERSION,
@@ -77,7 +77,10 @@ function entryLine(entry: LiveEntry, { index, masks, sent }: LinePlace): unknown
       value === undefined ||
       (name === 'commands' && (value as unknown[]).length === 0) ||
       (name === 'bytes' && kind === 'step');
-    if (!isEmpty) plain[name] = toPlain(value, { masks, ...partTree(kind, name, value, masks) });
+    if (isEmpty) continue;
+    // One by one: of what cannot be looked at the others are no worse for it, and a list stays a list.
+    if (name === 'commands') plain[name] = (value as unknown[]).map((command) => toPlain(command, { masks }));
+    else plain[name] = toPlain(value, { masks, tree: treeOfPart(entry, name, masks) });
   }
   return { ...head, ...plain };
 }
@@ -89,32 +92,45 @@ function noteSent({ commands }: Step, index: number, sent: Sent): void {
   });
 }
 
-/** The text of an error is masked with all else, and the input of a chart becomes its context. */
-function partTree(kind: string, name: string, value: unknown, masks: Masks): Pick<PlainOptions, 'tree'> {
-  if (kind === 'error' && name === 'message' && masks.hasAny) return { tree: true };
-  if (name === 'event' && (value as { type?: unknown }).type === 'xstate.init' && masks.context) {
-    return { tree: new Map([['input', masks.context]]) };
-  }
-  return {};
+/** The text of an error is masked with all else, whatever was thrown; and the input of the protocol's chart becomes its context. */
+function treeOfPart(entry: LiveEntry, name: string, masks: Masks): MaskTree | undefined {
+  const { kind, chart, [name]: value } = entry as unknown as Record<string, unknown>;
+  if (kind === 'error') return name === 'message' && masks.hasAny ? true : undefined;
+  if (name === 'failure' || name === 'error') return treeOfThrown(value, masks);
+  if (name !== 'event' || chart !== 'protocol') return undefined;
+  const { type, error } = value as { type?: unknown; error?: unknown };
+  if (type === 'xstate.init') return masks.context && new Map([['input', masks.context]]);
+  const thrown = typeof type === 'string' && type.startsWith('xstate.error.') ? treeOfThrown(error, masks) : undefined;
+  return thrown && new Map([['error', thrown]]);
+}
+
+/** An error keeps its name and code, and its text is masked in any case. */
+function treeOfThrown(thrown: unknown, masks: Masks): true | undefined {
+  return masks.hasAny && !(thrown instanceof Error) ? true : undefined;
 }
 
 function checkpointParts({ charts, timers, codec, input, pendingHandlers }: LiveCheckpoint, masks: Masks): object {
-  const chart = (name: ChartName) => charts && snapshotParts(charts[name], masks);
+  const tree = { transport: undefined, protocol: masks.context };
+  const chart = (name: ChartName) => charts && snapshotParts(charts[name], masks, tree[name]);
   return {
     ...(charts && { charts: { transport: chart('transport'), protocol: chart('protocol') } }),
-    timers: toPlain(timers, { masks }),
+    timers: timers.map((timer) => toPlain(timer, { masks })),
     codec: toPlain(codec.state === undefined ? { name: codec.name } : codec),
     input: toPlain(input),
     pendingHandlers,
   };
 }
 
-function snapshotParts({ status, value, context, historyValue, children }: AnyMachineSnapshot, masks: Masks): unknown {
+function snapshotParts(
+  { status, value, context, historyValue, children }: AnyMachineSnapshot,
+  masks: Masks,
+  tree: MaskTree | undefined,
+): unknown {
   const history = Object.entries(historyValue as Record<string, readonly { readonly id: string }[]>);
   return {
     status,
     value,
-    context: toPlain(context, { masks, tree: masks.context }),
+    context: toPlain(context, { masks, tree }),
     history: Object.fromEntries(history.map(([id, nodes]) => [id, nodes.map((node) => node.id)])),
     children: Object.keys(children as object),
   };

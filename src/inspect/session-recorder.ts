@@ -163,6 +163,7 @@ export class SessionRecorder implements SessionTap {
   }
 
   #begin(chart: ChartName, event: EventObject): void {
+    if (event.type !== 'xstate.init' && this.#isOver(chart)) return;
     const decoded = this.#decoded?.message === event ? this.#decoded : undefined;
     if (decoded) this.#decoded = undefined;
     else {
@@ -210,6 +211,7 @@ export class SessionRecorder implements SessionTap {
     if (!step) return;
     if (!isSameState(value, this.#states[chart])) step.state = this.#states[chart] = value;
     this.#close(step);
+    this.#forgetIfOver(chart);
   }
 
   #fail(chart: ChartName, error: unknown): void {
@@ -217,6 +219,17 @@ export class SessionRecorder implements SessionTap {
     if (!step) return;
     step.failure = error;
     this.#close(step);
+    this.#forgetIfOver(chart);
+  }
+
+  #isOver(chart: ChartName): boolean {
+    const { transportSnapshot, protocolSnapshot } = this.session;
+    return (chart === 'transport' ? transportSnapshot : protocolSnapshot).status !== 'active';
+  }
+
+  /** A chart that is over does not process what waited for it: nothing will finish those steps, and the ring must go on. */
+  #forgetIfOver(chart: ChartName): void {
+    if (this.#open[chart].length > 0 && this.#isOver(chart)) this.#open[chart] = [];
   }
 
   #close(step: OpenStep): void {

@@ -1,6 +1,7 @@
 /** Who records which session of one server or client: all of them for its `record` option, and one for whoever calls `session.record()`. */
 import { readFileSync } from 'node:fs';
 import type { SchedulerLike } from 'rxjs';
+import { requireInside } from '../engine/inside.js';
 import type { ParsedRecordOptions, ParsedSessionRecording } from '../session/record-options.js';
 import type { AnyProtocol } from '../session/protocol.js';
 import type { Session, SessionRecording } from '../session/session.js';
@@ -33,8 +34,9 @@ export class SessionRecorders {
     this.#folder = options && new RecordingFolder(options.folder, options.filesMax, parts.failed ?? (() => {}));
   }
 
-  /** Before the first session. @throws {RecordingError} FOLDER_UNUSABLE */
+  /** Before the first session. @throws {RecordingError} FOLDER_UNUSABLE @throws {TypeError} as `requireInside` */
   open(): void {
+    if (this.#folder) requireInside();
     this.#folder?.open();
   }
 

@@ -163,6 +163,7 @@ export interface ProtocolDefinition<TCodecs extends CodecFactories, TMachine ext
   /**
    * What recordings mask: by the type of a message, event or command, the names of its fields (`password`, or `user.password` for one
    * inside another); under `context` the same of the chart's context and input. Masks keep a value's kind and length.
+   * A type that nobody knows is refused, and so is a field that the description of its message does not have.
    */
   readonly secrets?: Secrets;
   /** Defaults for servers and clients of this protocol. */
@@ -256,10 +257,10 @@ export function defineProtocol<const TCodecs extends CodecFactories, TMachine ex
       throw invalid('reasons', reason, 'a non-empty string that is not built in');
     }
   }
-  checkSecrets(definition.secrets ?? {});
   for (const [type, handler] of Object.entries(handlers as Record<string, CommandHandler>)) checkHandler(type, handler);
   for (const [type, values] of Object.entries(samples)) checkSamples(type, values, codecs);
   for (const [key, actor] of Object.entries(shared)) checkMachine(`shared.${key}.machine`, actor?.machine);
+  if (definition.secrets) checkSecrets(definition as ProtocolDefinition<CodecFactories, AnyStateMachine>);
   const maxIterations = definition.options?.maxIterations ?? 1_000;
   refuseUnknownOptions('protocol.options', definition.options ?? {}, ['maxIterations']);
   parseSessionOptions(definition.options ?? {}, 'protocol.options');
@@ -348,13 +349,30 @@ function describeEvent(value: unknown): string {
   return `an object whose type is ${JSON.stringify((value as EventObject).type)}`;
 }
 
-function checkSecrets(secrets: unknown): void {
+/** A misspelt name would hide nothing, and nobody would know. */
+function checkSecrets(definition: ProtocolDefinition<CodecFactories, AnyStateMachine>): void {
+  const { secrets = {}, codecs, machine, handlers = {}, shared = {} } = definition;
+  const messages = Object.values(codecs).flatMap((factory) => factory().messages);
+  const charts = [machine, ...Object.values(shared).map((actor) => actor.machine as AnyStateMachine)];
+  const events = charts.flatMap((chart) => chart.events as readonly string[]);
+  const known = ['context', ...BUILT_IN_COMMANDS, ...RESERVED_EVENTS, ...Object.keys(handlers), ...events];
+  const types = [...new Set([...messages.map(({ type }) => type), ...known])].filter(
+    (type) => !/^xstate\.|\*/.test(type),
+  );
+  const takesAny = events.some((type) => type.includes('*'));
   for (const [type, fields] of Object.entries(checkObject('protocol.secrets', secrets))) {
+    if (!takesAny && !type.startsWith('xstate.')) refuseUnknown('protocol.secrets', { [type]: fields }, types);
     const path = `secrets[${JSON.stringify(type)}]`;
     if (!Array.isArray(fields) || fields.length === 0) throw invalid(path, fields, 'an array of names of fields');
     for (const field of fields as unknown[]) {
-      if (typeof field === 'string' && field.split('.').every((name) => name !== '')) continue;
-      throw invalid(path, field, 'the name of a field, or names joined by dots: `user.password`');
+      if (typeof field !== 'string' || !field.split('.').every((name) => name !== '')) {
+        throw invalid(path, field, 'the name of a field, or names joined by dots: `user.password`');
+      }
+      const described = messages.filter((message) => message.type === type);
+      const [first = ''] = field.split('.');
+      if (described.length === 0 || described.some((message) => Object.hasOwn(message.fields, first))) continue;
+      const names = [...new Set(described.flatMap((message) => Object.keys(message.fields)))].join(', ') || 'none';
+      throw invalid(path, field, `a field of the message ${type}: ${names}`);
     }
   }
 }

@@ -4,9 +4,9 @@
  * A fault names its victim by a number, taken modulo those who are there when it strikes: so a schedule that was drawn before
  * anybody was connected still hits somebody, and the same one in each run.
  */
-import { checkInteger, checkOneOf, checkObject, invalid, refuseUnknown } from '../socket/check.js';
+import { checkBoolean, checkInteger, checkOneOf, checkObject, invalid, refuseUnknown } from '../socket/check.js';
 import type { Generator } from '../socket/simulated/generator.js';
-import type { LinkConditions } from '../socket/simulated/network.js';
+import { checkConditions, type LinkConditions } from '../socket/simulated/link.js';
 
 /** One thing that goes wrong. `peer`: which of the connected peers, by number. Durations in ms. */
 export type Fault =
@@ -62,6 +62,59 @@ export interface DrawOptions {
   readonly durationMs: number;
   /** Which kinds, each as often as the others. Default: all. A kind that is listed twice comes twice as often. */
   readonly kinds?: readonly FaultKind[];
+}
+
+/** Of each kind, what it has to have besides; `peers` and `back` are lists of numbers. */
+const FAULT_NUMBERS: Readonly<Record<FaultKind, readonly string[]>> = {
+  fin: ['peer'],
+  reset: ['peer'],
+  vanish: ['peer'],
+  pause: ['peer', 'durationMs'],
+  partition: ['peer', 'durationMs'],
+  swizzle: ['peers', 'back', 'stepMs'],
+  weather: ['durationMs'],
+  stall: ['durationMs'],
+  acceptErrors: ['count'],
+  descriptors: ['durationMs'],
+  scan: ['count'],
+};
+
+/** What a kind has besides numbers. */
+const FAULT_OTHERS: Partial<Record<FaultKind, readonly string[]>> = {
+  partition: ['oneWay'],
+  weather: ['conditions'],
+  scan: ['by'],
+};
+
+/**
+ * A schedule by hand: a fault of no known kind, or of nobody, would not strike, and the test would pass.
+ * @throws {SocketError} OPTION_INVALID
+ */
+export function checkSchedule(schedule: readonly ScheduledFault[]): void {
+  if (!Array.isArray(schedule)) throw invalid('faults', 'an array of faults', schedule);
+  for (const [index, fault] of schedule.entries()) checkFault(`faults[${index}]`, fault);
+}
+
+function checkFault(path: string, fault: ScheduledFault): void {
+  const { kind, atMs, ...given } = checkObject(path, fault) as Readonly<Record<string, unknown>>;
+  checkOneOf(`${path}.kind`, kind, FAULT_KINDS);
+  const numbers = FAULT_NUMBERS[kind as FaultKind];
+  refuseUnknown(path, given, [...numbers, ...(FAULT_OTHERS[kind as FaultKind] ?? [])]);
+  checkNumber(`${path}.atMs`, atMs);
+  for (const name of numbers) {
+    if (name !== 'peers' && name !== 'back') checkNumber(`${path}.${name}`, given[name]);
+    else if (!Array.isArray(given[name])) throw invalid(`${path}.${name}`, 'an array of numbers of peers', given[name]);
+    else for (const [place, peer] of given[name].entries()) checkNumber(`${path}.${name}[${place}]`, peer);
+  }
+  if (given['oneWay'] !== undefined) checkBoolean(`${path}.oneWay`, given['oneWay']);
+  if (kind === 'weather') checkConditions(`${path}.conditions`, given['conditions'] as Partial<LinkConditions>);
+  if (kind === 'scan') checkOneOf(`${path}.by`, given['by'], ['fin', 'reset']);
+}
+
+function checkNumber(path: string, value: unknown): void {
+  const isWhole = !/Ms$/.test(path);
+  if (typeof value === 'number' && value >= 0 && value < Infinity && (!isWhole || Number.isInteger(value))) return;
+  throw invalid(path, isWhole ? 'an integer of 0 or more' : 'ms, 0 or more', value);
 }
 
 /** Victims are drawn from so many numbers. */

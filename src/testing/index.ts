@@ -60,7 +60,7 @@ export type { ExploreErrorCode } from '../explore/explore-error.js';
 export type { CoveredState, CoveredTimeout, CoveredTransition, Coverage } from '../explore/coverage.js';
 export type { ExploreOptions, ExploreThresholds, SimulatedAnswers } from '../explore/explore-options.js';
 export { exploreProtocol } from '../explore/explore-protocol.js';
-export type { Exploration, ExplorationBounds, ExploredPath } from '../explore/explore-protocol.js';
+export type { Exploration, ExplorationBounds, ExploredPath, ReachedBound } from '../explore/explore-protocol.js';
 export { FINDING_KINDS } from '../explore/findings.js';
 export type { AcceptedFinding, Finding, FindingKind } from '../explore/findings.js';
 export { serializeByDefault } from '../explore/place.js';

@@ -14,6 +14,7 @@ import {
   type SnapshotFrom,
   type StateValue,
 } from 'xstate';
+import { effectsOf, type Action } from '../explore/pure-chart.js';
 import { isInState, statePathOf } from './state-path.js';
 
 /** A timer that is set and neither cancelled nor fired. */
@@ -41,9 +42,6 @@ export interface Played<M extends AnyStateMachine> {
   /** Ids of the timers that the last event cancelled. */
   readonly lastCancelled: readonly string[];
 }
-
-type Action = { readonly type: string; readonly params?: unknown };
-type Raised = { readonly event: { readonly type: string }; readonly id?: string; readonly delay?: number };
 
 /** From the chart's start through `events`, in order. */
 export function play<M extends AnyStateMachine>(
@@ -89,20 +87,17 @@ function record<M extends AnyStateMachine>(
   before: Played<M> | undefined,
   timers: Map<string, Timer>,
 ): Played<M> {
-  const emitted: EmittedFrom<M>[] = [];
+  let number = timers.size;
+  const idFor = ({ type }: { readonly type: string }) => {
+    while (timers.has(`${type}#${number}`)) number += 1;
+    return `${type}#${number++}`;
+  };
+  const effects = effectsOf(actions, idFor);
+  const emitted = effects.commands as EmittedFrom<M>[];
   const cancelled: string[] = [];
-  for (const { type, params } of actions) {
-    if (type === 'xstate.emit') emitted.push((params as { event: EmittedFrom<M> }).event);
-    if (type === 'xstate.cancel') {
-      const { sendId } = params as { sendId: string };
-      if (timers.delete(sendId)) cancelled.push(sendId);
-    }
-    if (type === 'xstate.raise') {
-      const { event, id, delay } = params as Raised;
-      if (delay === undefined) continue;
-      const key = id ?? `${event.type}#${timers.size}#${JSON.stringify(event)}`;
-      timers.set(key, { id: key, event, delayMs: delay });
-    }
+  for (const change of effects.changes) {
+    if ('set' in change) timers.set(change.set, { id: change.set, event: change.event, delayMs: change.delayMs });
+    else if (timers.delete(change.cancel)) cancelled.push(change.cancel);
   }
   const typesOf = (commands: readonly EmittedFrom<M>[]) =>
     commands.map((command) => (command as { type: string }).type);

@@ -4,7 +4,7 @@
  * in the same way: what is printed is the seed, the faults that are left, and the trace of the session that it is about.
  */
 import { createHash } from 'node:crypto';
-import { checkInteger } from '../socket/check.js';
+import { checkInteger, checkObject, invalid, refuseUnknown } from '../socket/check.js';
 import { messageOf } from '../session/errors.js';
 import type { ScheduledFault } from './faults.js';
 import { createWorld, type World, type WorldOptions } from './world.js';
@@ -87,6 +87,10 @@ interface Run {
  * @throws {SocketError} OPTION_INVALID. A scenario that fails does not throw: it is in `failures`.
  */
 export async function simulate(scenario: Scenario, options: SimulateOptions = {}): Promise<SimulationReport> {
+  checkObject('simulate.scenario', scenario);
+  const { play } = scenario as { readonly play?: unknown };
+  if (typeof play !== 'function') throw invalid('simulate.scenario.play', 'a function that takes a world', play);
+  refuseUnknown('simulate', checkObject('simulate', options), ['firstSeed', 'seedCount', 'failuresMax', 'onSeed']);
   const { firstSeed = 1, seedCount = 100, failuresMax = 1, onSeed } = options;
   checkInteger('simulate.firstSeed', firstSeed, { min: 0, max: Number.MAX_SAFE_INTEGER });
   checkInteger('simulate.seedCount', seedCount, { min: 1, max: 2 ** 31 - 1 });
@@ -144,13 +148,14 @@ async function repeat(scenario: Scenario, seed: number, first: Run): Promise<Sim
   return { scenario: scenario.name, seed, error, faults: first.faults, message: `${scenario.name}: ${error.message}` };
 }
 
-/** Takes faults away, in pieces that get smaller, while what is left still fails in the same way. */
+/** Takes faults away, in pieces that get smaller, while what is left still fails in the same way; single ones until none of them can go. */
 async function explain(scenario: Scenario, seed: number, first: Run): Promise<SimulationFailure> {
   let kept = first.faults.map((_, index) => index);
   let { error } = first.failure!;
   const kind = kindOf(error);
   let runs = 0;
-  for (let size = Math.ceil(kept.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
+  for (let size = Math.ceil(kept.length / 2), before = Infinity; size > 1 || kept.length < before;) {
+    before = kept.length;
     for (let from = 0; from < kept.length && runs < SHRINK_RUNS_MAX; runs += 1) {
       const fewer = [...kept.slice(0, from), ...kept.slice(from + size)];
       const set = new Set(fewer);
@@ -160,6 +165,8 @@ async function explain(scenario: Scenario, seed: number, first: Run): Promise<Si
         ({ error } = failure);
       } else from += size;
     }
+    // One that mattered while another was there may not matter without it: the last round is one that took nothing away.
+    if (size > 1) [size, before] = [Math.ceil(size / 2), Infinity];
   }
   const faults = kept.map((index) => first.faults[index]!);
   const list = faults.map((fault) => `\n  ${JSON.stringify(fault)}`).join('');

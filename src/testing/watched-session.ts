@@ -82,8 +82,9 @@ export class WatchedSession implements SessionTap {
     }
   }
 
-  /** Closing and reset have a deadline each. */
+  /** Between two events: closing and reset have a deadline each, and no byte is under way. */
   look(): void {
+    if (this.record === undefined) this.#countBytes(0);
     if (this.#closing === undefined || this.record !== undefined) return;
     const { now, stalledMs, closeTimeoutMs, broken } = this.options;
     const lateMs = stalledMs() - this.#closing.stalledMs;
@@ -124,10 +125,10 @@ export class WatchedSession implements SessionTap {
       broken(`it ends twice: ${this.record.reason}, then ${record.reason}`);
       return;
     }
-    this.#countBytes(0);
     this.look();
     this.record = record;
-    if (record.reason === '') broken('it ended without a reason');
+    // A record always has one: where its chart has none, it is made up.
+    if (this.session.transportSnapshot.context.reason === undefined) broken('it ended without a reason');
     const heardAll = record.reason === 'peer closed' && record.closedBy === 'fin' && !decidesItsEnd;
     if (heardAll && expected !== undefined && expected.pendingCount > 0) {
       broken(`it ended as its peer closed, with ${expected.pendingCount} of the peer's messages not delivered`);

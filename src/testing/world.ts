@@ -15,13 +15,13 @@ import { hasOtherEnd, otherEndOf } from '../codec/other-end.js';
 import { Peers, type PeerOptions, type ScriptedPeer } from '../explore/peer.js';
 import { makeServer, type TcpServer, type TcpServerOptions } from '../server.js';
 import type { AnyProtocol, Protocol } from '../session/protocol.js';
-import { checkInteger, refuseUnknown } from '../socket/check.js';
+import { checkInteger, checkObject, refuseUnknown } from '../socket/check.js';
 import { Generator, seedOf } from '../socket/simulated/generator.js';
-import { CONDITION_NAMES, type LinkConditions } from '../socket/simulated/link.js';
+import { checkConditions, CONDITION_NAMES, type LinkConditions } from '../socket/simulated/link.js';
 import { createSimulatedNetwork, type SimulatedNetwork } from '../socket/simulated/network.js';
 import type { ListenAddress } from '../socket/socket-layer.js';
 import { VirtualTime } from '../time/virtual-time.js';
-import { drawFaults, type DrawOptions, type ScheduledFault } from './faults.js';
+import { checkSchedule, drawFaults, type DrawOptions, type ScheduledFault } from './faults.js';
 import { FaultPlayer } from './fault-player.js';
 import { Trace } from './trace.js';
 import { WorldError, type WorldErrorCode } from './world-error.js';
@@ -33,7 +33,7 @@ export interface WorldOptions extends Partial<LinkConditions> {
   readonly seed?: number;
   /** Lines of the trace that are kept to be read. Default 1 000. The hash is over all. */
   readonly traceLinesMax?: number;
-  /** Timers on the clock for each session and each peer, at most; more are a leak. Default 16. */
+  /** Timers on the clock for each session and each peer, at most; more are a leak. Default 64: a chart that plans ahead needs more. */
   readonly timersPerSessionMax?: number;
   /** Which faults of a schedule come, by their place in it: for cutting a failing run down. Default: all. */
   readonly keepsFault?: (index: number) => boolean;
@@ -67,6 +67,7 @@ export type WorldClientOptions = Omit<TcpClientOptions, 'time' | 'layer' | 'host
 
 const PEER_HOSTS = 250;
 const OPTION_NAMES = ['seed', 'traceLinesMax', 'timersPerSessionMax', 'keepsFault', ...CONDITION_NAMES];
+const PEER_OPTION_NAMES = ['host', 'codec', 'answersFin', 'reads', 'keeps', 'socket'];
 /** Parts of the seed that are drawn from apart. The network's own are below them. */
 const ORDER = 2_000_001;
 const CHANCE = 2_000_002;
@@ -116,9 +117,10 @@ export class World {
   #isOver = false;
 
   constructor(options: WorldOptions) {
-    refuseUnknown('createWorld', options, OPTION_NAMES);
-    const { seed = 1, traceLinesMax = 1_000, timersPerSessionMax = 16, keepsFault, ...conditions } = options;
+    refuseUnknown('createWorld', checkObject('createWorld', options), OPTION_NAMES);
+    const { seed = 1, traceLinesMax = 1_000, timersPerSessionMax = 64, keepsFault, ...conditions } = options;
     this.seed = checkInteger('createWorld.seed', seed, { min: 0, max: Number.MAX_SAFE_INTEGER });
+    checkConditions('createWorld', conditions);
     checkInteger('createWorld.traceLinesMax', traceLinesMax, { min: 1, max: 1_000_000 });
     checkInteger('createWorld.timersPerSessionMax', timersPerSessionMax, { min: 1, max: 1_000_000 });
     this.#options = { timersPerSessionMax, ...(keepsFault && { keepsFault }) };
@@ -172,8 +174,9 @@ export class World {
     return client;
   }
 
-  /** A peer that connects now. What it does is the test's: see `ScriptedPeer`. */
+  /** A peer that connects now. What it does is the test's: see `ScriptedPeer`. @throws {SocketError} OPTION_INVALID */
   peer<P extends AnyProtocol>(server: WorldTcpServer<P>, options: WorldPeerOptions = {}): WorldPeer<P> {
+    refuseUnknown('peer', checkObject('peer', options), PEER_OPTION_NAMES);
     const { host = this.#nextPeerHost(), codec, ...others } = options;
     const made = this.#worldServerOf(server);
     const chosen = codec ?? (hasOtherEnd(made.initialCodec()) && otherEndOf(made.initialCodec));
@@ -232,8 +235,9 @@ export class World {
 
   // Faults
 
-  /** Faults to come, counted in ms from now. */
+  /** Faults to come, counted in ms from now. @throws {SocketError} OPTION_INVALID naming what of which fault is wrong */
   faults(schedule: readonly ScheduledFault[]): void {
+    checkSchedule(schedule);
     const { keepsFault } = this.#options;
     const first = this.#scheduled.length;
     this.#scheduled.push(...schedule);
@@ -393,10 +397,10 @@ export class World {
   #refuseLeftovers(): void {
     const { timers, promises, sessions, sockets, subscriptions } = this.pending;
     const left = [
-      ...(sessions > 0 ? [`${sessions} sessions`] : []),
-      ...(sockets > 0 ? [`${sockets} sockets`] : []),
-      ...(timers > 0 ? [`${timers} timers, due at ${this.#dueMoments()} ms`] : []),
-      ...(subscriptions > 0 ? [`${subscriptions} subscriptions to streams of a server`] : []),
+      ...(sessions > 0 ? [counted(sessions, 'session')] : []),
+      ...(sockets > 0 ? [counted(sockets, 'socket')] : []),
+      ...(timers > 0 ? [`${counted(timers, 'timer')}, due at ${this.#dueMoments()} ms`] : []),
+      ...(subscriptions > 0 ? [`${counted(subscriptions, 'subscription')} to streams of a server`] : []),
       ...(promises.length > 0 ? [`promises: ${promises.join(', ')}`] : []),
     ];
     if (left.length > 0) throw this.#error('LEFT_BEHIND', `the world has ended, and left behind: ${left.join('; ')}`);
@@ -408,7 +412,7 @@ export class World {
   }
 
   #countTimers(): void {
-    const { timersPerSessionMax = 16 } = this.#options;
+    const { timersPerSessionMax = 64 } = this.#options;
     const sessions = this.#servers.reduce((sum, { server }) => sum + server.sessions.size, 0);
     const most =
       64 + (sessions + this.#live.size + this.#scanners.ends.size) * timersPerSessionMax + this.#faults.pendingCount;
@@ -472,4 +476,8 @@ export class World {
     });
     this.#scanners.ends.add(end);
   }
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

@@ -17,9 +17,14 @@ export class TimeError extends Error {
   }
 }
 
+/** Errors whose texts an `AggregateError` repeats. */
+const SHOWN_MAX = 3;
+
 /** Throws what was collected: nothing, the one error as it is, or an `AggregateError` in the order of occurrence. */
 export function throwCollected(errors: readonly unknown[], what: string): void {
   if (errors.length === 0) return;
   if (errors.length === 1) throw errors[0];
-  throw new AggregateError(errors, `${errors.length} ${what} threw`);
+  const texts = errors.slice(0, SHOWN_MAX).map((error) => (error instanceof Error ? error.message : String(error)));
+  const more = errors.length > SHOWN_MAX ? '; ...' : '';
+  throw new AggregateError(errors, `${errors.length} ${what} threw: ${texts.join('; ')}${more}`);
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { peerCodec } from '../../examples/media-control/codec.js';
 import { readRecording } from '../../src/inspect/recording-text.js';
@@ -183,6 +183,14 @@ describe('--as-test', () => {
     expect([exit, vitest.stdout], vitest.stderr).toEqual([0, expect.stringMatching(/Tests .*2 passed/)]);
   }, 60_000);
 
+  test('a module in TypeScript is imported as `.js`, which tsc and vitest both find', async () => {
+    const example = relative(folder, join(ROOT, 'dist/examples/media-control/index.js'));
+    writeFileSync(join(folder, 'mine.ts'), `export { default } from ${JSON.stringify(example)};\n`);
+    const [code, stdout] = await output('replay', file, '--module', 'mine.ts', '--as-test');
+    expect(stdout).toContain(`import protocol from './mine.js';\n`);
+    expect(code).toBe(0);
+  });
+
   test('writes no test over one that is there', async () => {
     writeFileSync(join(folder, 'there.test.ts'), 'mine');
     const [code, , stderr] = await output('replay', file, '--as-test', '--out', 'there.test.ts');
@@ -260,6 +268,28 @@ describe('wrong use: exit code 2, and one line that says what to do', () => {
     expect(said.map(([code, stdout, stderr]) => [code, stdout, stderr.trimEnd()])).toEqual(
       wrong.map(([, message]) => [2, '', expect.stringMatching(message)]),
     );
+  });
+
+  test('a recording without a step has nothing to compare, and one without a step of the protocol makes no test', async () => {
+    const lines = readFileSync(file, 'utf8').split('\n');
+    writeFileSync(join(folder, 'empty.jsonl'), `${lines.slice(0, 2).join('\n')}\n`);
+    expect(await output('replay', 'empty.jsonl')).toEqual([
+      2,
+      '',
+      'wirechart: empty.jsonl has no step that could be played again: there is nothing to compare\n',
+    ]);
+    const rest = withoutItsStart(readFileSync(file, 'utf8'))
+      .split('\n')
+      .filter((line) => !line.includes('"chart":"protocol"'));
+    writeFileSync(join(folder, 'idle.jsonl'), rest.join('\n'));
+    const [code, stdout, stderr] = await output('replay', 'idle.jsonl', '--as-test');
+    expect([code, stdout, stderr]).toEqual([
+      2,
+      '',
+      expect.stringMatching(
+        /^wirechart: there is no test to make of idle\.jsonl: no step of the protocol's chart is in it/,
+      ),
+    ]);
   });
 
   test('a recording of a protocol that is no example needs --module, of that protocol', async () => {

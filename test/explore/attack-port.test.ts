@@ -1,9 +1,13 @@
 /** Attacks on a port of this machine: on real sockets, so few and short. */
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { afterEach, describe, expect, test } from 'vitest';
 import { isLoopback, loopbackAddressOf } from '../../src/explore/attack-address.js';
+import type { Attack, AttackContext } from '../../src/explore/attack.js';
+import type { HealthyLoad } from '../../src/explore/attack-load.js';
 import { attackPort } from '../../src/explore/attack-port.js';
+import { ExploreError } from '../../src/explore/explore-error.js';
 import { createTcpServer, type TcpServer } from '../../src/server.js';
 import echo from '../../examples/echo/index.js';
 
@@ -29,7 +33,7 @@ describe('an attack on a port', () => {
     const report = await attackPort({
       port,
       protocol: echo,
-      seconds: 1,
+      seconds: 2,
       connections: 10,
       attacks: ['garbage', 'mid-frame-rst'],
       onAttack: ({ name }) => seen.push(name),
@@ -83,6 +87,35 @@ describe('an attack on a port', () => {
     await expect(attackPort({ port, protocol: echo, seconds: 1 })).rejects.toMatchObject({ code: 'UNREACHABLE' });
   });
 
+  test('whose healthy peers are gone rejects, and no connection of an attacker comes after that', async () => {
+    const port = await portOfEcho();
+    let takes = 0;
+    // Asked after the warm-up, before the attack, and in the midst of it.
+    const healthy = (): HealthyLoad => ({
+      start: () => Promise.resolve(),
+      take: () => {
+        takes += 1;
+        if (takes === 3) return Promise.reject(new ExploreError('UNREACHABLE', 'they are gone'));
+        return Promise.resolve({ asked: 0, answered: 0, lost: 0, cutOff: 0, latenciesMs: [] });
+      },
+      finish: () => Promise.resolve(),
+      stop: () => {},
+    });
+    let run: AttackContext | undefined;
+    const mine: Attack = {
+      name: 'mine',
+      does: 'Connects.',
+      goodServer: 'Serves.',
+      run: (context) => {
+        run = context;
+        context.every(10, () => context.connect());
+      },
+    };
+    await expect(attackPort({ port, seconds: 1, attacks: [mine], healthy })).rejects.toThrow('they are gone');
+    expect(takes).toBe(3);
+    expect(run!.connect()).toBeUndefined();
+  });
+
   test('ends early when its signal is aborted, with what it has found by then', async () => {
     const port = await portOfEcho();
     const stop = new AbortController();
@@ -114,8 +147,10 @@ describe('an address', () => {
     },
   );
 
-  test('a name leads to the address that is connected to: it is looked up once', async () => {
-    expect(['127.0.0.1', '::1']).toContain(await loopbackAddressOf('localhost'));
+  test('a name leads to the address that is connected to: it is looked up once, and IPv4 comes first', async () => {
+    const addresses = (await lookup('localhost', { all: true })).map(({ address }) => address);
+    const expected = addresses.includes('127.0.0.1') ? '127.0.0.1' : '::1';
+    expect(await loopbackAddressOf('localhost')).toBe(expected);
   });
 
   test('a name that cannot be looked up is refused', async () => {

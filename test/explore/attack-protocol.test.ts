@@ -22,7 +22,7 @@ async function attacked(protocol: AnyProtocol, name: string, options: Partial<At
 
 describe.each(examples)('$name', (protocol) => {
   test.each(attacks)('survives $name, and each healthy peer beside it gets every answer', async ({ name }) => {
-    const { report, result } = await attacked(protocol, name);
+    const { report, result } = await attacked(protocol, name, { connections: 8 });
     expect(result.problems).toEqual([]);
     expect(report.survived).toBe(true);
     expect(report.probeProblem).toBeUndefined();

@@ -10,7 +10,7 @@ import type { ExploreOptions } from '../../src/explore/explore-options.js';
 import { delimited } from '../../src/codec/delimited.js';
 import { lines } from '../../src/codec/lines.js';
 import { streamed } from '../../src/codec/streamed.js';
-import type { AnyProtocol } from '../../src/session/protocol.js';
+import { defineProtocol, type AnyProtocol } from '../../src/session/protocol.js';
 import { simulatedHandler } from '../../src/testing/simulated-handler.js';
 import { brokenLines, labProtocol, line, type Lab } from '../session/lab.js';
 
@@ -674,6 +674,41 @@ describe('what a user may say', () => {
     const ofPaths = await exploreProtocol(mediaControl, { pathsMax: 1 });
     expect(ofPaths.bounds).toMatchObject({ paths: 1, reached: ['pathsMax'] });
     expect([ofPlaces, ofDepth, ofPaths].map(({ passes }) => passes)).toEqual([false, false, false]);
+    const skipped = ofPaths.coverage.transitions.filter(({ reason }) => reason?.includes('pathsMax was reached'));
+    expect(skipped.length).toBeGreaterThan(10);
+  });
+
+  test('handlers that answer something new after 8 rounds are told as a bound that was reached', async () => {
+    const machine = setup({
+      types: {} as { context: { count: number }; events: { type: 'LINE' } | { type: 'COUNTED'; count: number } },
+      guards: { isFar: ({ context }) => context.count > 20 },
+      actions: {
+        ask: emit(({ context }) => ({ type: 'COUNT', count: context.count })),
+        note: assign({ count: ({ event }) => (event as { count: number }).count }),
+      },
+    }).createMachine({
+      context: { count: 0 },
+      initial: 'near',
+      states: {
+        near: { on: { LINE: [{ guard: 'isFar', target: 'far' }, { actions: 'ask' }], COUNTED: { actions: 'note' } } },
+        far: { type: 'final' },
+      },
+    });
+    const COUNT = {
+      deadlineMs: 1_000,
+      failure: () => ({ type: 'COUNTED', count: 0 }),
+      run: ({ count }: { count: number }) => Promise.resolve({ type: 'COUNTED', count: count + 1 }),
+    };
+    const counting = defineProtocol({
+      name: 'counting',
+      codecs: { lines: () => lines() },
+      initialCodec: 'lines',
+      machine,
+      handlers: { COUNT },
+    } as never);
+    const { bounds, passes } = await exploreProtocol(counting, { walks: 0 });
+    expect(bounds.reached).toEqual(['rounds']);
+    expect(passes).toBe(false);
   });
 
   test.each([

@@ -271,6 +271,21 @@ describe('a codec that has changed', () => {
     expect(replayRecording(readRecording(text!), protocol).difference).toMatchObject({ what, expected, actual });
   });
 
+  test('its name, is a difference: bytes that nobody decodes agree with nothing', async () => {
+    const [text] = await record(
+      labProtocol(),
+      (world, [peer]) => {
+        peer!.write('hello\n');
+        world.advanceBy(50);
+      },
+      { payloads: true },
+    );
+    const renamed = labProtocol({ codecs: { texts: () => lines() }, initialCodec: 'texts' });
+    const result = replayRecording(readRecording(text!), renamed);
+    expect(result.agrees).toBe(false);
+    expect(result.difference).toMatchObject({ entry: 0, what: 'codec', expected: 'lines', actual: undefined });
+  });
+
   test('and finds a message where none was is a difference as well', async () => {
     const [text] = await record(
       labProtocol(),
@@ -365,9 +380,16 @@ describe('a file', () => {
       expectTypeOf(recording).toEqualTypeOf<Recording>();
       expect(recording.isComplete).toBe(false);
       const result = replayRecording(recording, media);
-      expect(result.agrees).toBe(true);
+      expect(result.difference).toBeUndefined();
+      expect(result.agrees).toBe(result.steps > 0);
       expect(result.notes).toContain('the file was cut off: it was looked at as far as it goes');
     }
+  });
+
+  test('without a step agrees with nothing, and a note says so', () => {
+    const result = replayRecording(readRecording(`${line(0)}\n${line(1)}\n`), media);
+    expect(result).toMatchObject({ agrees: false, steps: 0 });
+    expect(result.notes).toContain('nothing was compared: there is no step in it that could be played again');
   });
 
   test.each([

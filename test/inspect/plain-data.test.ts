@@ -1,7 +1,7 @@
 /** Values as JSON and back: what a chart, a codec or a context may hold, and what nobody should be able to do with it. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createEmptyActor } from 'xstate';
+import { createActor, createEmptyActor, createMachine } from 'xstate';
 import { Masks } from '../../src/inspect/masks.js';
 import { ActorName, ByteCount, Elided, fromPlain, toPlain } from '../../src/inspect/plain-data.js';
 
@@ -103,6 +103,14 @@ describe('what cannot be kept is named, and never throws', () => {
     });
     expect(throughText(createEmptyActor())).toBeInstanceOf(ActorName);
   });
+
+  test('a snapshot of a chart is its state, its context and how it ended, without the chart', () => {
+    const actor = createActor(createMachine({ context: { n: 1 }, initial: 'a', states: { a: {} } }));
+    expect(throughText({ type: 'xstate.snapshot.child', snapshot: actor.getSnapshot() })).toEqual({
+      type: 'xstate.snapshot.child',
+      snapshot: { status: 'active', value: 'a', context: { n: 1 } },
+    });
+  });
 });
 
 describe('what a file may not say', () => {
@@ -153,6 +161,20 @@ describe('masks', () => {
     expect(toPlain({ type: 'USERS', all: [{ password: 'a' }, { password: 'bc' }] }, { masks: many })).toEqual({
       type: 'USERS',
       all: [{ password: '*' }, { password: '**' }],
+    });
+  });
+
+  test('reach into the items of a set, and into each value of a map, whatever its key', () => {
+    const many = new Masks({ USERS: ['all.password', 'all.bob'] });
+    const users = [{ password: 'a' }, { password: 'bc' }];
+    expect(toPlain({ type: 'USERS', all: new Set(users) }, { masks: many })).toEqual({
+      type: 'USERS',
+      all: { $set: [{ password: '*' }, { password: '**' }] },
+    });
+    const byName = new Map<string, unknown>([['ann', users[0]], ['bob', 'xyz']]); // prettier-ignore
+    expect(toPlain({ type: 'USERS', all: byName }, { masks: many })).toEqual({
+      type: 'USERS',
+      all: { $map: [['ann', { password: '*' }], ['bob', '***']] }, // prettier-ignore
     });
   });
 

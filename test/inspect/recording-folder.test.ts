@@ -1,5 +1,5 @@
 /** Files of recordings: their names, and what happens when they cannot be written. */
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -58,6 +58,7 @@ describe('a folder', () => {
     const recordings = folderOf(folder);
     for (const text of ['one', 'two', 'three']) recordings.write('a.jsonl', () => text);
     await recordings.flushed();
+    expect(statSync(join(folder, 'a.jsonl')).mode & 0o777).toBe(0o600);
     expect(
       readdirSync(folder)
         .sort()

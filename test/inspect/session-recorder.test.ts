@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { assign, emit, raise } from 'xstate';
+import { assign, emit, fromCallback, fromPromise, raise, sendTo } from 'xstate';
 import { afterAll, describe, expect, expectTypeOf, test } from 'vitest';
 import type { Session, SessionRecording } from '../../src/index.js';
 import { replayRecording } from '../../src/explore/replay.js';
@@ -157,6 +157,70 @@ describe('the ring', () => {
     expect(without(recording.entries, 'checkpoint').length).toBeLessThan(80);
     expect(recording.header.dropped).toBeGreaterThan(4_900);
     expect(replayRecording(recording, counting())).toMatchObject({ agrees: true });
+  });
+
+  test.each([
+    ['throws', 'fail', 'failed'],
+    ['ends', 'nothing', 'done'],
+  ])(
+    'goes on when a chart %s while another event waits for it: 5 000 reads afterwards keep at most 44 entries',
+    async (_what, action, target) => {
+      const protocol = labProtocol({
+        implementations: {
+          actors: {
+            mirror: fromCallback(({ sendBack, receive }) =>
+              receive(() => {
+                sendBack({ type: 'BACK' });
+                sendBack({ type: 'BACK' });
+              }),
+            ),
+          },
+          actions: {
+            nothing: () => {},
+            fail: () => {
+              throw new Error('boom');
+            },
+          },
+        },
+        machine: {
+          initial: 'open',
+          states: {
+            open: {
+              invoke: { id: 'mirror', src: 'mirror' },
+              on: { LINE: { actions: sendTo('mirror', { type: 'X' }) }, BACK: { actions: action, target: 'done' } },
+            },
+            done: { type: 'final' },
+          },
+        },
+      });
+      const { peer, session } = await recorded(protocol, { entriesMax: 40 });
+      peer.answersFin = false;
+      const recording = session.record();
+      says(peer, 'x');
+      expect(read(recording).entries).toContainEqual(
+        expect.objectContaining(target === 'failed' ? { failure: expect.anything() as unknown } : { state: 'done' }),
+      );
+      for (let n = 0; n < 5_000; n += 1) peer.read('x');
+      expect(session.transportState).toEqual({ closing: 'finWait' });
+      expect(read(recording).header.dropped).toBeGreaterThan(4_000);
+      expect(read(recording).entries.length).toBeLessThan(45);
+    },
+  );
+
+  test('takes a command with a getter that throws, and one that refers to a whole graph, without a word or a wait', async () => {
+    const knot: Record<string, unknown> = {};
+    for (let n = 0; n < 64; n += 1) knot[`part${n}`] = knot;
+    const odd = { type: 'LEAVE', group: 'none', knot, get odd(): never { throw new Error('not for you'); } }; // prettier-ignore
+    const { peer, session, errors } = await recorded(
+      labProtocol({
+        implementations: { actions: { odd: emit(() => odd as never) } },
+        machine: { on: { LINE: { actions: 'odd' } } },
+      }),
+    );
+    const recording = session.record();
+    says(peer, 'x');
+    expect(errors).toEqual([]);
+    expect(steps(read(recording), 'protocol').at(-1)!.commands).toHaveLength(1);
   });
 
   test('of 4 KiB replaces a line of 10 000 letters by its size, and what follows it is replayed', async () => {
@@ -327,6 +391,85 @@ describe('secrets', () => {
     );
   });
 
+  test('are masked in the answer of the registry to a SET_KEY, and in the record of the session', async () => {
+    const { peer, session, server, time } = await recorded(
+      labProtocol({
+        secrets: { SET_KEY: ['key'], LINE: ['text'] },
+        implementations: {
+          actions: {
+            take: emit(({ event }) => ({ type: 'SET_KEY', key: (event as unknown as { text: string }).text })),
+          },
+        },
+        machine: { on: { LINE: { actions: 'take' } } },
+      }),
+    );
+    const recording = session.record();
+    says(peer, 'hunter2', 'hunter3');
+    expect([...server.sessions][0]!.key).toBe('hunter3');
+    session.close('force');
+    time.advanceBy(10);
+    const { entries, end } = read(recording);
+    expect(recording.text()).not.toMatch(/hunter[23]/);
+    expect(entries).toContainEqual(
+      expect.objectContaining({ origin: 'key', event: { type: 'KEY_SET', key: '*******' } }),
+    );
+    expect(end?.key).toBe('*******');
+  });
+
+  test('are masked in what was thrown, whether it is an error or a text, by a chart or by an actor that it invoked', async () => {
+    const lines = (actions: Record<string, unknown>, machine: Record<string, unknown>) =>
+      labProtocol({
+        secrets: { LINE: ['text'] },
+        implementations: {
+          actions,
+          // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- what a user's code may do
+          actors: { ask: fromPromise(({ input }) => Promise.reject(`no ${input as string}` as never)) },
+        },
+        machine,
+      });
+    const fail = ({ event }: { event: { text: string } }): never => {
+      // eslint-disable-next-line @typescript-eslint/only-throw-error -- likewise
+      throw `no ${event.text}` as never;
+    };
+    const threw = await recorded(lines({ fail }, { on: { LINE: { actions: 'fail' } } }));
+    const asked = await recorded(
+      lines(
+        {},
+        {
+          initial: 'idle',
+          states: {
+            idle: { on: { LINE: 'asking' } },
+            asking: {
+              invoke: { src: 'ask', input: ({ event }: { event: { text: string } }) => event.text, onError: {} },
+            },
+          },
+        },
+      ),
+    );
+    for (const { peer, session, time } of [threw, asked]) {
+      const recording = session.record();
+      says(peer, 'hunter2');
+      await time.settle();
+      expect(recording.text()).not.toContain('hunter2');
+      expect(recording.text()).toContain('"**********"');
+    }
+  });
+
+  test("of the protocol's context are not taken for fields of the same name in the transport's", async () => {
+    const protocol = labProtocol({
+      secrets: { context: ['waitTimeoutCountMax', 'held'] },
+      machine: { context: { held: 'no' } },
+    });
+    const { session, time } = await recorded(protocol);
+    const recording = session.record({});
+    time.advanceBy(1_000);
+    session.close('graceful');
+    const { charts } = checkpoints(read(recording))[0]!;
+    expect(charts!.transport.context).toMatchObject({ held: false, waitTimeoutCountMax: 0 });
+    expect(charts!.protocol.context).toEqual({ held: '**' });
+    expect(replayRecording(read(recording), protocol)).toMatchObject({ agrees: true, steps: 4 });
+  });
+
   test('are kept with payloads, and the header says that nothing is masked', async () => {
     const { peer, session } = await recorded(secret(), { payloads: true });
     says(peer, 'hunter2');
@@ -342,6 +485,9 @@ describe('secrets', () => {
       'protocol.secrets["LINE"]: expected the name of a field, or names joined by dots: `user.password`, got "a..b"',
     ],
     [[], 'protocol.secrets: expected an object, got an array'],
+    [{ LNE: ['text'] }, 'protocol.secrets.LNE: there is no such option; did you mean LINE?'],
+    [{ contxt: ['text'] }, 'protocol.secrets.contxt: there is no such option; did you mean context?'],
+    [{ LINE: ['txt'] }, 'protocol.secrets["LINE"]: expected a field of the message LINE: text, got "txt"'],
   ])('of the wrong shape are refused: %j', (secrets, message) => {
     expect(() => labProtocol({ secrets })).toThrow(message);
   });

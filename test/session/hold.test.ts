@@ -83,6 +83,39 @@ describe('1 000 commands, pipelined, against an asynchronous handler', () => {
     await nothingIsLeft(started);
   });
 
+  test('followed by a FIN, with END as the 500th is answered: the others are decoded all the same, and nothing more is sent', async () => {
+    const asked: string[] = [];
+    const run = async ({ text }: { text: string }) => {
+      asked.push(text);
+      return Promise.resolve({ type: 'ANSWER', text });
+    };
+    const started = await start(
+      asking(
+        { run },
+        {
+          implementations: {
+            actions: {
+              ask: emit(({ event }: any) => ({ type: 'ASK', text: event.text })),
+              answer: emit(({ event }: any) =>
+                event.text === '499' ? { type: 'END' } : { type: 'SEND', message: { type: 'LINE', text: event.text } },
+              ),
+            },
+          },
+        },
+      ),
+    );
+    const peer = started.layer.connect();
+    says(peer, ...numbered(1_000));
+    peer.peerEnds();
+    await microtasks(20_000);
+    expect(asked).toEqual(numbered(1_000));
+    expect(heard(peer)).toEqual(numbered(499));
+    expect(peer.types.filter((type) => type === 'SEND_FIN')).toHaveLength(1);
+    expect(started.server.sessions.recent.at(-1)).toMatchObject({ reason: 'peer closed', closedBy: 'fin' });
+    expect(started.errors).toEqual([]);
+    await nothingIsLeft(started);
+  });
+
   test('with a close while the 500th is waited for: 499 answers, no further frame, the late answer dropped and counted', async () => {
     const handler = slow();
     const started = await start(asking({ ...handler }));

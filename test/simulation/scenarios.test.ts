@@ -12,10 +12,14 @@ import { simulate } from '../../src/testing/simulate.js';
 import { Coverage } from './coverage.js';
 import { SCENARIOS } from './scenarios/list.js';
 
-const SEEDS = 10;
-/** Those with much traffic, or with worlds of many sessions, have less of them. */
-const SEEDS_OF_LARGE = 4;
+const SEEDS = 6;
+/** Those of server sockets lead to many rare places; those with much traffic, or with worlds of many sessions, take long. */
+const SEEDS_OF_SERVERS = 12;
+const SEEDS_OF_LARGE = 3;
 const LARGE = /misbehave beside|chat:|media-control: (requests|peers)|stops in the midst|each leads/;
+
+const seedCountOf = (name: string) =>
+  LARGE.test(name) ? SEEDS_OF_LARGE : name.startsWith('server') ? SEEDS_OF_SERVERS : SEEDS;
 
 /** Reasons that no end in a simulated world has. */
 const NEVER_SEEN: Readonly<Record<string, string>> = {
@@ -71,7 +75,7 @@ describe('no property is broken, and two runs of a seed are equal to the byte', 
   test.each(SCENARIOS)(
     '$name',
     async (scenario) => {
-      const seedCount = LARGE.test(scenario.name) ? SEEDS_OF_LARGE : SEEDS;
+      const seedCount = seedCountOf(scenario.name);
       const report = await simulate(scenario, { seedCount });
       expect(report.failures.map(({ message }) => message)).toEqual([]);
       for (const [reason, count] of Object.entries(report.reasons)) reasons[reason] = (reasons[reason] ?? 0) + count;

@@ -57,6 +57,34 @@ describe('simulate', () => {
     );
   });
 
+  test('a scenario that cannot be played, and an option that there is not, are refused before any seed', async () => {
+    await expect(simulate({ name: 'none' } as never)).rejects.toThrow(
+      'simulate.scenario.play: expected a function that takes a world, got undefined',
+    );
+    await expect(simulate(busy, { seeds: 3 } as never)).rejects.toThrow('simulate.seeds: there is no such option');
+  });
+
+  test('a fault that matters only beside another one is not left when that one can go', async () => {
+    const struck = (lines: readonly string[], kind: string) =>
+      lines.some((line) => line.includes(`fault {"kind":"${kind}"`));
+    const odd: Scenario = {
+      name: 'odd',
+      async play(world) {
+        await world.server(echo);
+        world.faults([
+          { atMs: 1, kind: 'acceptErrors', count: 1 },
+          { atMs: 2, kind: 'scan', count: 1, by: 'fin' },
+        ]);
+        world.advanceBy(100);
+        // The accept errors are needed as long as there is a scan, and the scan is not.
+        if (struck(world.trace, 'scan') && !struck(world.trace, 'acceptErrors')) return;
+        throw new WorldError('PROPERTY_BROKEN', 'odd');
+      },
+    };
+    const { failures } = await simulate(odd, { seedCount: 1 });
+    expect(failures[0]!.faults).toEqual([]);
+  });
+
   test('what depends on more than the seed is found: the second run has another trace', async () => {
     let runs = 0;
     const fickle: Scenario = { name: 'fickle', play: (world) => world.note(`run ${(runs += 1)}`) };

@@ -7,6 +7,7 @@ import echo from '../../examples/echo/index.js';
 import type { Codec } from '../../src/codec/codec.js';
 import { lines } from '../../src/codec/lines.js';
 import { defineProtocol } from '../../src/session/protocol.js';
+import type { ScheduledFault } from '../../src/testing/faults.js';
 import { createWorld, type World } from '../../src/testing/world.js';
 import { WorldError } from '../../src/testing/world-error.js';
 
@@ -154,17 +155,73 @@ describe('a world finds', () => {
   });
 
   test.each([
-    ['a timer on its clock', (world: World) => interval(100, world.time).subscribe(), /1 timers, due at/],
+    ['a timer on its clock', (world: World) => interval(100, world.time).subscribe(), /1 timer, due at/],
     [
       'a subscription to a stream of a server',
       (_: World, server: Awaited<ReturnType<World['server']>>) => server.events.subscribe(),
-      /1 subscriptions/,
+      /1 subscription to streams/,
     ],
   ])('%s that a test leaves behind', async (_, leak, message) => {
     const world = createWorld();
     const left = leak(world, await world.server(echo));
     await expect(world.end()).rejects.toThrow(message);
     left.unsubscribe();
+  });
+});
+
+describe('what is wrong is refused at once, by its name', () => {
+  test.each([
+    ['a kind that is none', { atMs: 5, kind: 'vanished', peer: 0 }, /faults\[1\]\.kind: expected .* got "vanished"/],
+    ['nobody', { atMs: 5, kind: 'vanish' }, /faults\[1\]\.peer: expected an integer of 0 or more, got undefined/],
+    [
+      'a moment that has no number',
+      { kind: 'fin', peer: 0 },
+      /faults\[1\]\.atMs: expected ms, 0 or more, got undefined/,
+    ],
+    ['a moment before now', { atMs: -1, kind: 'fin', peer: 0 }, /faults\[1\]\.atMs: expected ms, 0 or more, got -1/],
+    [
+      'a list that is none',
+      { atMs: 5, kind: 'swizzle', peers: 3, back: [], stepMs: 1 },
+      /faults\[1\]\.peers: expected an array/,
+    ],
+    [
+      'weather of no kind',
+      { atMs: 5, kind: 'weather', conditions: { latency: 1 }, durationMs: 1 },
+      /conditions\.latency: .*did you mean latencyMs/,
+    ],
+    [
+      'a misspelt duration',
+      { atMs: 5, kind: 'stall', duration: 5 },
+      /faults\[1\]\.duration: .*did you mean durationMs/,
+    ],
+    ['a scan that ends by nothing', { atMs: 5, kind: 'scan', count: 1 }, /faults\[1\]\.by: expected "fin" or "reset"/],
+  ])('a fault of %s, and none of its schedule comes', async (_, fault, message) => {
+    const world = createWorld();
+    await world.server(echo);
+    expect(() => world.faults([{ atMs: 1, kind: 'fin', peer: 0 }, fault as ScheduledFault])).toThrow(message);
+    expect(world.scheduledFaults).toEqual([]);
+    await world.end();
+  });
+
+  test('options of a world and of a peer', async () => {
+    expect(() => createWorld(5 as never)).toThrow('createWorld: expected an object, got 5');
+    expect(() => createWorld({ latencyMs: -1 })).toThrow('createWorld.latencyMs: expected a number from 0 to');
+    const world = createWorld();
+    const server = await world.server(echo);
+    expect(() => world.peer(server, { answersFIN: false } as never)).toThrow(
+      'peer.answersFIN: there is no such option; did you mean answersFin?',
+    );
+    await world.end();
+  });
+
+  test('what a peer cannot write, by the call that writes it', async () => {
+    const world = createWorld();
+    const server = await world.server(echo);
+    const peer = world.peer(server);
+    expect(() => peer.write(5 as never)).toThrow('write: expected bytes (a Uint8Array) or text, got number');
+    world.advanceBy(10);
+    expect(peer.state).toBe('connected');
+    await world.end();
   });
 });
 

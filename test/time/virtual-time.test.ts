@@ -206,6 +206,7 @@ describe('an action that throws', () => {
       caught = error;
     }
     expect(caught).toBeInstanceOf(AggregateError);
+    expect((caught as AggregateError).message).toBe('2 actions threw: first; second');
     expect((caught as AggregateError).errors.map(String)).toEqual(['Error: first', 'Error: second']);
   });
 

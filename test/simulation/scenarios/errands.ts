@@ -27,12 +27,9 @@ const WORDS = [
   'work 100 end', 'flood 500', 'flood 15000', 'flood 15000', 'fail', 'waits 0', 'waits 20', 'waits 60', 'keep',
 ]; // prettier-ignore
 
-/** Told END by a protocol that leaves its end to us, a session may have ended before it has decoded all that its peer sent before its FIN. */
-const UNTIL_THE_END = WORDS.filter((word) => !word.endsWith('end'));
-
-function give(stage: Stage, peer: ScriptedPeer, words = WORDS): void {
+function give(stage: Stage, peer: ScriptedPeer): void {
   const count = 1 + stage.below(stage.is(0.2) ? 8 : 2);
-  peer.write(Array.from({ length: count }, () => `${stage.pick(words)}\n`).join(''));
+  peer.write(Array.from({ length: count }, () => `${stage.pick(WORDS)}\n`).join(''));
   if (stage.is(0.15)) peer.end();
   if (stage.is(0.05)) peer.write('half a li');
   if (stage.is(0.1)) peer.pause();
@@ -46,7 +43,7 @@ async function errandsAtRandom(stage: Stage, protocol: AnyProtocol): Promise<voi
   world.drawFaults({ perSecond: 0.7, durationMs: 14_000 });
   for (let step = 0; step < 50; step += 1) {
     if (stage.is(0.6)) world.peer(server, { codec: false, answersFin: !stage.is(0.3) });
-    for (const peer of world.peers) if (stage.is(0.4)) give(stage, peer, protocol === errands ? UNTIL_THE_END : WORDS);
+    for (const peer of world.peers) if (stage.is(0.4)) give(stage, peer);
     for (const session of server.sessions) {
       if (stage.is(0.02)) session.close(stage.is(0.5) ? 'graceful' : 'force');
       if (stage.is(0.05)) session.send({ type: 'LINE', text: 'by the way'.repeat(stage.below(1_500)) } as never);
@@ -220,8 +217,8 @@ const twice = scenario({
   },
 });
 
-/** Something that a stop of the server interrupts. @param isPlain its protocol leaves the end of its sessions to us */
-function giveWhatGoesOn(stage: Stage, peer: ScriptedPeer, isPlain: boolean): void {
+/** Something that a stop of the server interrupts. */
+function giveWhatGoesOn(stage: Stage, peer: ScriptedPeer): void {
   const finLater = (ms: number) => stage.world.time.schedule(() => peer.end(), ms);
   switch (stage.below(7)) {
     case 6:
@@ -239,7 +236,7 @@ function giveWhatGoesOn(stage: Stage, peer: ScriptedPeer, isPlain: boolean): voi
       peer.write(`hold\n${'a\n'.repeat(3_000)}flood 15000\na\n`);
       return;
     default:
-      give(stage, peer, isPlain ? UNTIL_THE_END : WORDS);
+      give(stage, peer);
       if (stage.is(0.1)) finLater(stage.below(500));
   }
 }
@@ -260,7 +257,7 @@ const stopping = scenario({
     for (let step = 0; step < 14; step += 1) {
       for (const server of servers) {
         const peer = world.peer(server, { codec: false, answersFin: !stage.is(0.3), reads: !stage.is(0.3) });
-        giveWhatGoesOn(stage, peer, server === servers[0]);
+        giveWhatGoesOn(stage, peer);
       }
       stage.advanceBy(1 + stage.below(100));
     }
