@@ -7,7 +7,7 @@
  * - The same chart gives the same places, to the last digit, whatever was laid out before: a new ELK for each, a seed, the
  *   order of the source.
  */
-import ElkModule, { type ELK, type ElkExtendedEdge, type ElkNode, type LayoutOptions } from 'elkjs/lib/elk.bundled.js';
+import type { ELK, ElkExtendedEdge, ElkNode, LayoutOptions } from 'elkjs/lib/elk.bundled.js';
 import type { Chart, ChartState, ChartTransition } from './chart.js';
 import { DrawingError } from './drawing-error.js';
 import { actionRuns, lineText, transitionLines, type Line } from './labels.js';
@@ -52,14 +52,11 @@ const SPACING: LayoutOptions = {
   'elk.layered.edgeLabels.centerLabelPlacementStrategy': 'TAIL_LAYER',
 };
 
-// The package is CommonJS, whose types say `default` and whose module object is the class itself.
-const Elk = ElkModule as unknown as new () => ELK;
-
 /** @throws {DrawingError} LAYOUT_FAILED */
 export async function layOut(chart: Chart, choice: LayoutChoice): Promise<ChartLayout> {
   const plan = new Plan(chart, choice);
-  const elk = new Elk();
   try {
+    const elk = await newElk();
     return plan.read(await elk.layout(plan.graph()));
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
@@ -67,6 +64,13 @@ export async function layOut(chart: Chart, choice: LayoutChoice): Promise<ChartL
       cause: error,
     });
   }
+}
+
+/** Loaded when a picture is first laid out: it is 1.6 MB of code, which no other command or format needs. */
+async function newElk(): Promise<ELK> {
+  // The package is CommonJS, whose types say `default`, and whose module is the class itself.
+  const { default: Elk } = (await import('elkjs/lib/elk.bundled.js')) as unknown as { default: new () => ELK };
+  return new Elk();
 }
 
 interface PlannedArrow {

@@ -13,7 +13,7 @@ import { expect, test } from 'vitest';
 import { drawChart } from '../../../src/inspect/index.js';
 import { charts } from './charts.js';
 
-const browser = process.env['CHROMIUM'] ?? found('chromium', 'chromium-browser', 'google-chrome');
+const browser = process.env['CHROMIUM'] || found('chromium', 'chromium-browser', 'google-chrome');
 if (browser === undefined && process.env['CI'] === undefined)
   process.stderr.write('skipped: no Chromium in PATH, and CHROMIUM names none\n');
 
