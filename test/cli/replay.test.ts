@@ -161,9 +161,10 @@ describe('--as-test', () => {
     expect(text).toContain(
       `test("media-control: a peer that sends HELLO, PING and HELLO 5 times is closed with 'too many errors'", async () => {`,
     );
-    expect(text).toContain(`peer.send({ type: 'PING', payload: Uint8Array.of(7, 8) });`);
-    expect(text).toContain(
-      `expect(peer.received.splice(0)).toEqual([{ type: 'PONG', payload: Uint8Array.of(7, 8) }]);`,
+    // Alone, or in one write with what the system read together with it.
+    expect(text).toMatch(/peer\.send\(.*\{ type: 'PING', payload: Uint8Array\.of\(7, 8\) \}/);
+    expect(text).toMatch(
+      /expect\(peer\.received\.splice\(0\)\)\.toEqual\(\[\{ type: 'PONG', payload: Uint8Array\.of\(7, 8\) \}/,
     );
 
     const cut = join(folder, 'cut.jsonl');
