@@ -1,17 +1,18 @@
+import reactHooks from 'eslint-plugin-react-hooks';
 import tseslint from 'typescript-eslint';
 
 const TIME = 'Time comes from the injected scheduler: see src/time.';
 const CHANCE = 'Chance is injected: a seed or a source given by the composition root.';
 
 export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/', 'visualizer/'] },
+  { ignores: ['dist/', 'node_modules/', 'visualizer/inspect-compat/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
-  ...tseslint.configs.recommendedTypeChecked.map((config) => ({ ...config, files: ['**/*.ts'] })),
+  ...tseslint.configs.recommendedTypeChecked.map((config) => ({ ...config, files: ['**/*.{ts,tsx}'] })),
   {
-    files: ['**/*.ts'],
+    files: ['**/*.{ts,tsx}'],
     languageOptions: {
       parserOptions: {
-        project: ['./tsconfig.json', './test/tsconfig.json'],
+        project: ['./tsconfig.json', './test/tsconfig.json', './visualizer/tsconfig.json'],
         tsconfigRootDir: import.meta.dirname,
       },
     },
@@ -44,6 +45,7 @@ export default tseslint.config(
       'no-restricted-properties': ['error', { object: 'Math', property: 'random', message: CHANCE }],
     },
   },
+  { files: ['visualizer/**'], ...reactHooks.configs.flat.recommended },
   {
     files: ['vitest.config.ts'],
     ...tseslint.configs.disableTypeChecked,

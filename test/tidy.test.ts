@@ -44,8 +44,8 @@ const MAY_IMPORT: Record<string, Rule> = {
     packages: ['rxjs', 'xstate'],
   },
   'src/inspect': {
-    ours: ['machines', 'src/time', 'src/engine', 'src/session'],
-    typesOnly: ['src/session'],
+    ours: ['machines', 'src/time', 'src/engine', 'src/session', 'src/socket'],
+    typesOnly: ['src/session', 'src/socket'],
     packages: ['rxjs', 'node:'],
     packageTypes: ['xstate'],
   },
@@ -59,6 +59,10 @@ const MAY_IMPORT: Record<string, Rule> = {
   'src/cli': { ours: ['machines', 'src'], packages: ['rxjs', 'node:', 'commander', 'tsx'], packageTypes: ['xstate'] },
   'src/index.ts': { ours: ['machines', 'src'], packages: [] },
   examples: { ours: [], packages: ['wirechart', 'xstate', 'rxjs', 'node:'] },
+  'visualizer/src': {
+    ours: ['machines', 'src/inspect'],
+    packages: ['react', 'react-dom', 'elkjs', 'uplot', '@tanstack/react-virtual'],
+  },
 };
 
 interface Import {
@@ -67,9 +71,9 @@ interface Import {
   readonly names: string;
 }
 
-const sources = ['machines', 'src', 'examples'].flatMap((folder) =>
+const sources = ['machines', 'src', 'examples', 'visualizer/src'].flatMap((folder) =>
   readdirSync(`${ROOT}${folder}`, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.ts'))
+    .filter((file) => /\.tsx?$/.test(file))
     .map((file) => ({ path: `${folder}/${file}`, text: readFileSync(`${ROOT}${folder}/${file}`, 'utf8') })),
 );
 
@@ -101,6 +105,13 @@ function ruleOf(path: string): [string, Rule] {
   return match;
 }
 
+/** What a relative import of `path` names: in the sources it ends in `.js`. */
+function sourceOf(path: string, from: string): string {
+  const target = relative(ROOT, resolve(ROOT, dirname(path), from)).replace(/\?.*$/, '');
+  const stem = target.replace(/\.js$/, '');
+  return sources.some((source) => source.path === `${stem}.tsx`) ? `${stem}.tsx` : target.replace(/\.js$/, '.ts');
+}
+
 const isUnder = (path: string, places: readonly string[]) =>
   places.some((place) => path === place || path.startsWith(`${place}/`));
 
@@ -108,7 +119,7 @@ function violations(path: string, text: string): string[] {
   const [place, rule] = ruleOf(path);
   return importsOf(text).flatMap(({ from, typeOnly }) => {
     if (from.startsWith('.')) {
-      const target = relative(ROOT, resolve(ROOT, dirname(path), from)).replace(/\.js$/, '.ts');
+      const target = sourceOf(path, from);
       if (isUnder(target, [place])) return [];
       if (!isUnder(target, rule.ours)) return [`${from} is not for ${place}`];
       if (isUnder(target, rule.typesOnly ?? []) && !typeOnly) return [`of ${from} only types are for ${place}`];
@@ -141,7 +152,7 @@ describe.each(sources)('$path', ({ path, text }) => {
   });
 
   test('is named in kebab-case, for what it is, and writes its exports out', () => {
-    expect(path).toMatch(/^[a-z0-9-]+(\/[a-z0-9-]+)*\.ts$/);
+    expect(path).toMatch(/^[a-z0-9-]+(\/[a-z0-9-]+)*\.tsx?$/);
     expect(path).not.toMatch(/\b(types|utils|helpers|common)\.ts$/);
     expect(text).not.toMatch(/^export \*/m);
   });
@@ -155,9 +166,7 @@ test('no import of ours goes round in a circle, not even of types', () => {
   const graph = new Map(
     sources.map(({ path, text }) => [
       path,
-      importsOf(text).flatMap(({ from }) =>
-        from.startsWith('.') ? [relative(ROOT, resolve(ROOT, dirname(path), from)).replace(/\.js$/, '.ts')] : [],
-      ),
+      importsOf(text).flatMap(({ from }) => (from.startsWith('.') ? [sourceOf(path, from)] : [])),
     ]),
   );
   const done = new Set<string>();

@@ -35,7 +35,13 @@ type Outcome = Omit<SimulationReport, 'failures'> & {
 const say = (text: string) => process.stdout.write(`${text}\n`);
 const note = (text: string) => process.stderr.write(`${text}\n`);
 
-process.exitCode = process.send ? await work() : await main(process.argv.slice(2));
+process.exitCode = process.send ? await work() : await main(process.argv.slice(2)).catch(stopped);
+
+/** Somebody has ended it, or a child: a word, and no stack trace. */
+function stopped(error: Error): number {
+  note(error.message);
+  return 1;
+}
 
 /** @returns exit code: 0, 1 when a seed fails, 2 when the arguments make no sense */
 async function main(args: readonly string[]): Promise<number> {
@@ -50,6 +56,7 @@ async function main(args: readonly string[]): Promise<number> {
     say(USAGE);
     return 0;
   }
+  for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) process.once(signal, () => process.exit(code)); // prettier-ignore
   const beganMs = Date.now();
   const orders = options.orders;
   const outcomes = await carryOut(orders, (outcome, done) => note(`  ${done} of ${orders.length}: ${lineOf(outcome)}`));
@@ -157,7 +164,7 @@ async function carryOut(
         progress(outcome, outcomes.size);
       }
     } finally {
-      child.disconnect();
+      if (child.connected) child.disconnect();
     }
   };
   await Promise.all(Array.from({ length: Math.min(2, availableParallelism(), orders.length) }, worker));
@@ -166,8 +173,8 @@ async function carryOut(
 
 function ask(child: ReturnType<typeof fork>, order: Order): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const gone = (code: number | null) =>
-      reject(new Error(`the process that played ${order.scenario} ended by itself (${code})`));
+    const gone = (code: number | null, signal: string | null) =>
+      reject(new Error(`the process that played ${order.scenario} was ended (${signal ?? `exit code ${code}`})`));
     child.once('exit', gone);
     child.once('message', (outcome) => {
       child.off('exit', gone);
@@ -189,5 +196,6 @@ async function play({ scenario, firstSeed, seedCount }: Order): Promise<void> {
   const beganMs = Date.now();
   const report = await simulate(named(scenario), { firstSeed, seedCount });
   const failures = report.failures.map(({ seed, message }) => ({ seed, message }));
-  process.send!({ ...report, failures, realMs: Date.now() - beganMs } satisfies Outcome);
+  // Whoever has asked may be gone.
+  if (process.connected) process.send!({ ...report, failures, realMs: Date.now() - beganMs } satisfies Outcome);
 }

@@ -1,31 +1,17 @@
 /**
  * Pictures in a real browser, with the boxes that its own text has: in each font that is there of those that readers may have.
- *
- * The browser is the system's Chromium, or the one that CHROMIUM names. In CI it has to be there; elsewhere the tests are skipped
- * without it.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
 import { drawChart } from '../../../src/inspect/index.js';
+import { chromium, CHROMIUM_FLAGS, hasNoBrowser } from '../../chromium.js';
 import { charts } from './charts.js';
 
-const browser = process.env['CHROMIUM'] || found('chromium', 'chromium-browser', 'google-chrome');
-if (browser === undefined && process.env['CI'] === undefined)
-  process.stderr.write('skipped: no Chromium in PATH, and CHROMIUM names none\n');
-
-function found(...names: readonly string[]): string | undefined {
-  const folders = (process.env['PATH'] ?? '').split(delimiter);
-  return names.flatMap((name) => folders.map((folder) => join(folder, name))).find((path) => existsSync(path));
-}
-
-const FLAGS = [
-  '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync', '--allow-file-access-from-files',
-]; // prettier-ignore
+const FLAGS = [...CHROMIUM_FLAGS, '--allow-file-access-from-files'];
 const FONTS = ['the reader’s own', 'DejaVu Sans', 'Liberation Sans'];
 
 /** What the page's script finds in one drawing, with one font. */
@@ -78,13 +64,13 @@ function look(page: string): Found[] {
     const file = join(folder, 'page.html');
     writeFileSync(file, page);
     const args = [...FLAGS, `--user-data-dir=${join(folder, 'profile')}`, '--dump-dom', pathToFileURL(file).href];
-    const { stdout, stderr, error } = spawnSync(browser!, args, {
+    const { stdout, stderr, error } = spawnSync(chromium!, args, {
       encoding: 'utf8',
       timeout: 60_000,
       maxBuffer: 64 * 1024 * 1024,
     });
     const [, json] = /RESULTS(.*)END/s.exec(stdout) ?? [];
-    if (json === undefined) throw new Error(`${browser} found nothing: ${error?.message ?? stderr}`);
+    if (json === undefined) throw new Error(`${chromium} found nothing: ${error?.message ?? stderr}`);
     const text = json.replace(/&lt;/g, '<').replace(/&gt;/g, '>').replace(/&amp;/g, '&');
     return JSON.parse(text) as Found[];
   } finally {
@@ -92,10 +78,10 @@ function look(page: string): Found[] {
   }
 }
 
-test.skipIf(browser === undefined && process.env['CI'] === undefined)(
+test.skipIf(hasNoBrowser)(
   'in Chromium no two text boxes overlap, no text is wider than the drawing counts on, and every arrow ends at its state',
   async () => {
-    expect(browser, 'Chromium has to be installed in CI').toBeDefined();
+    expect(chromium, 'Chromium has to be installed in CI').toBeDefined();
     const figures: string[] = [];
     for (const { name, machine } of charts)
       for (const actions of [false, true])

@@ -1,0 +1,14 @@
+import { createRoot } from 'react-dom/client';
+import { App } from './app/app.js';
+import { followLink } from './app/route.js';
+import { Link } from './connection/link.js';
+import { LinkProvider } from './connection/use-link.js';
+import './design/tokens.css';
+import './design/base.css';
+
+document.addEventListener('click', followLink);
+createRoot(document.getElementById('root')!).render(
+  <LinkProvider link={new Link()}>
+    <App />
+  </LinkProvider>,
+);
