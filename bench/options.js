@@ -12,10 +12,22 @@ import { parseArgs } from 'node:util';
  *  @property {number} holdMs
  *  @property {number} paceMs between two frames of a connection that sends
  *  @property {{ readonly peers: number, readonly virtualMs: number, readonly lifetimes: number }} world simulated
+ *  @property {{ readonly sessions: number, readonly sliceMs: number }} watched by a visualizer
  *  @property {ReadonlySet<string>} only
  *  @property {string | undefined} profileFolder */
 
-export const FIGURES = ['messages', 'batches', 'connects', 'memory', 'idle', 'paced', 'late', 'world', 'lifetimes'];
+export const FIGURES = [
+  'messages',
+  'batches',
+  'connects',
+  'memory',
+  'idle',
+  'paced',
+  'late',
+  'world',
+  'lifetimes',
+  'watched',
+];
 
 /** For the process itself: standard streams, libraries, channels. */
 const DESCRIPTOR_RESERVE = 200;
@@ -57,6 +69,7 @@ export function parseOptions(args) {
       world: quick
         ? { peers: 200, virtualMs: 10_000, lifetimes: 5_000 }
         : { peers: 1_000, virtualMs: 60_000, lifetimes: 100_000 },
+      watched: quick ? { sessions: 2_000, sliceMs: 1_000 } : { sessions: 20_000, sliceMs: 5_000 },
       only,
       profileFolder: values.profile,
     },

@@ -12,7 +12,8 @@
  * - Kernel options are the same on both sides, read back from accepted sockets: once the system's (auto-tuned buffers),
  *   once the notes' (16 384-byte buffers, MTU 1 500), which need koffi.
  * - Memory and holding (`figures/memory.js`, `figures/holding.js`) use fresh processes; lateness (`figures/lateness.js`) is seen by the server.
- *   Simulated worlds (`figures/simulation.js`) have neither a rival nor a kernel.
+ *   Simulated worlds (`figures/simulation.js`) have neither a rival nor a kernel; what a visualizer costs (`figures/watching.js`) is
+ *   compared with the same server without one.
  *   Where the load process was the bottleneck a note says so: the server then idles in between, and the rate
  *   counts more wake-ups per message than a busy server has.
  *
@@ -24,6 +25,7 @@ import { measureLateness } from './figures/lateness.js';
 import { measureMemory } from './figures/memory.js';
 import { measureRates } from './figures/rates.js';
 import { measureSimulation } from './figures/simulation.js';
+import { measureWatching } from './figures/watching.js';
 import { parseOptions, USAGE, withinDescriptors } from './options.js';
 import { canSetOptions } from './servers/kernel-options.js';
 import { figureOf, printed } from './table.js';
@@ -78,7 +80,8 @@ async function main(args) {
 /** @param {import('./options.js').Settings} settings */
 async function measure(settings) {
   const rows = [];
-  for (const figures of [measureRates, measureMemory, measureHolding, measureLateness, measureSimulation]) {
+  const all = [measureRates, measureMemory, measureHolding, measureLateness, measureSimulation, measureWatching];
+  for (const figures of all) {
     rows.push(...(await figures(settings, (what) => console.error(`  ${settings.kernel}: ${what}`))));
   }
   return rows;

@@ -1,15 +1,17 @@
 /**
  * `npm start`: a server of each example, and live peers that end their sessions in every way there is, again and again until
- * Ctrl-C (SIGINT) or SIGTERM, which drains. `--once` plays each scenario once and says how each session ended.
+ * Ctrl-C (SIGINT) or SIGTERM, which drains. The visualizer shows them, and a client that keeps coming back. `--once` plays each scenario once and says how each session ended.
  */
 import { parseArgs } from 'node:util';
 import { firstValueFrom, ReplaySubject, takeUntil, timer } from 'rxjs';
+import { createVisualizer, type Visualizer } from 'wirechart/inspect';
 import { RealTime } from 'wirechart/time';
 import { Lines, Table, type Account, type Row, type Totals } from './demo/account.js';
 import type { Peer } from './demo/peer.js';
 import { Player, type Demo } from './demo/player.js';
 import { examples } from './demo/scenarios.js';
 import { Served } from './demo/served.js';
+import { Visit } from './demo/visitor.js';
 
 /** Between two runs of a scenario, in ms: calm enough to be read. */
 const REST_MS = 3_000;
@@ -23,6 +25,9 @@ class LiveDemo implements Demo {
     served.example.scenarios.map((scenario) => new Player(this, served, scenario)),
   );
   readonly #stop = new ReplaySubject<void>(1);
+  /** Without `--once`. */
+  #visit: Visit | undefined;
+  #visualizer: Visualizer | undefined;
   #account: Account | undefined;
   isStopping = false;
 
@@ -32,13 +37,16 @@ class LiveDemo implements Demo {
 
   async start(): Promise<void> {
     for (const { server } of this.#served) await server.start();
+    const address = this.#once ? undefined : await this.#visualize();
     const titles = new Map(this.#served.map((served) => [served.server.protocol.name, titleOf(served)]));
     const rows = this.#players.map(({ row }) => row);
     const isTerminal = process.stdout.isTTY && process.env['TERM'] !== 'dumb';
     if (isTerminal)
-      this.#account = new Table(process.stdout, this.time, { rows, titles, totals: () => this.#totals() });
+      this.#account = new Table(process.stdout, this.time, { rows, titles, address, totals: () => this.#totals() });
     else this.#account = new Lines(process.stdout, this.time);
-    if (!isTerminal) for (const [name, title] of titles) say(`${name}: ${title}`);
+    if (isTerminal) return;
+    for (const [name, title] of titles) say(`${name}: ${title}`);
+    if (address !== undefined) say(`visualizer: ${address}`);
   }
 
   /** @returns when each scenario was played once, or when it was stopped. */
@@ -57,6 +65,7 @@ class LiveDemo implements Demo {
   /** No more connections; sessions are closed, and their peers, which read again, see it. @returns when all have ended. */
   async drain(option: 'graceful' | 'force' = 'graceful'): Promise<void> {
     const stopped = this.#served.map(({ server }) => server.stop({ option }));
+    if (this.#visit) stopped.push(this.#visit.stop(option));
     for (const peer of this.peers) peer.socket.resume();
     await Promise.all(stopped);
     for (const peer of this.peers) peer.socket.destroy();
@@ -68,8 +77,9 @@ class LiveDemo implements Demo {
   }
 
   /** Gives the terminal back, and says how it went. */
-  end(): void {
+  async end(): Promise<void> {
     this.#account?.end();
+    await this.#visualizer?.stop();
     for (const { row } of this.#players) {
       const outcome = row.count === 0 ? 'not played to its end' : `${row.last}${row.saw}`;
       say(`${row.example.padEnd(13)}  ${row.scenario.padEnd(15)}  ${String(row.count).padStart(3)}  ${outcome}`);
@@ -86,6 +96,16 @@ class LiveDemo implements Demo {
 
   changed(row: Row, what: 'peer' | 'session' | 'end'): void {
     this.#account?.changed(row, what);
+  }
+
+  /** @returns where to look */
+  async #visualize(): Promise<string> {
+    this.#visit = new Visit(this.time);
+    const client = await this.#visit.start();
+    const servers = [...this.#served.map(({ server }) => server), this.#visit.server];
+    this.#visualizer = createVisualizer([...servers, client], { control: true });
+    await this.#visualizer.start();
+    return this.#visualizer.url;
   }
 
   async #playOn(player: Player, index: number): Promise<void> {
@@ -142,7 +162,7 @@ async function main(): Promise<number> {
     await demo.drain();
   } finally {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-    demo.end();
+    await demo.end();
   }
   return signals > 1 || (signals === 0 && !demo.isGood) ? 1 : 0;
 }

@@ -1,9 +1,11 @@
 /** Composition root of a client: the client chart owns connecting and coming back; each connection runs the session chart. */
 import { randomInt } from 'node:crypto';
 import { Subject, type SchedulerLike } from 'rxjs';
+import type { AnyStateMachine } from 'xstate';
 import { clientMachine, type ClientCommand, type ClientSnapshot } from '../machines/client.js';
 import type { CloseOption, SocketEvent } from '../machines/events.js';
 import { until, type ActorOwner, type EngineActor } from './engine/engine.js';
+import { offerInside } from './inspect/inside.js';
 import { SessionRecorders } from './inspect/session-recorders.js';
 import { messageOf, RuntimeError } from './session/errors.js';
 import { parseSessionOptions, refuseUnknownOptions, withDefaults, type SessionOptions } from './session/options.js';
@@ -156,6 +158,15 @@ class Client implements TcpClient, RuntimeOwner {
       (error) =>
         this.#runtime.report(new RuntimeError('SUBSCRIBER_FAILED', messageOf(error), undefined, { cause: error })),
     );
+    offerInside(this, {
+      kind: 'client',
+      runtime: this.#runtime,
+      recorders,
+      owner: this.#actor as unknown as EngineActor<AnyStateMachine>,
+      sweeper: () => undefined,
+      address: () => this.#where(),
+      totals: () => ({ accepted: this.#actor.snapshot.context.connectCount, refused: 0, sweeps: 0 }),
+    });
   }
 
   get session(): Session | undefined {

@@ -10,7 +10,7 @@ import {
   switchMap,
   type SchedulerLike,
 } from 'rxjs';
-import type { AnyMachineSnapshot } from 'xstate';
+import type { AnyMachineSnapshot, AnyStateMachine } from 'xstate';
 import type { CloseOption, SocketAddress, SocketEvent } from '../machines/events.js';
 import { gcSweeperMachine, type GcSweeperSnapshot } from '../machines/gc-sweeper.js';
 import {
@@ -20,6 +20,8 @@ import {
   type ServerSocketSnapshot,
 } from '../machines/server-socket.js';
 import { until, type ActorOwner, type EngineActor } from './engine/engine.js';
+import { addressText } from './inspect/address-text.js';
+import { offerInside } from './inspect/inside.js';
 import { RecordingError } from './inspect/recording-error.js';
 import { SessionRecorders } from './inspect/session-recorders.js';
 import { messageOf, RuntimeError } from './session/errors.js';
@@ -164,6 +166,8 @@ class Server implements TcpServer, RuntimeOwner {
   #lastKey = 'closed';
   #socket: SocketRecord | undefined;
   #sweeper: Sweeper | undefined;
+  /** Of the starts before this one. */
+  #earlierSweeps = 0;
   /** A shared actor failed too often since the last start. */
   #hasGivenUp = false;
   readonly #recorders: SessionRecorders;
@@ -242,6 +246,22 @@ class Server implements TcpServer, RuntimeOwner {
       ),
     );
     this.statistics = new Live(count, seconds.pipe(map(count)), failed);
+    offerInside(this, {
+      kind: 'server',
+      runtime: this.#runtime,
+      recorders: this.#recorders,
+      owner: this.#actor as unknown as EngineActor<AnyStateMachine>,
+      sweeper: () => this.#sweeper?.actor as EngineActor<AnyStateMachine> | undefined,
+      address: () => {
+        const address = this.address();
+        return address && addressText(address);
+      },
+      totals: () => {
+        const { acceptedCount: accepted, refusedCount: refused } = this.#actor.snapshot.context;
+        const sweeps = this.#sweeper?.actor?.snapshot.context.sweepCount ?? 0;
+        return { accepted, refused, sweeps: this.#earlierSweeps + sweeps };
+      },
+    });
   }
 
   get sessions(): SessionRegistry {
@@ -433,6 +453,7 @@ class Server implements TcpServer, RuntimeOwner {
       report: (error) => this.#runtime.report(error),
     });
     const input = { sweepIntervalMs: this.#options.sweepIntervalMs, sliceMax: 1_000, slicePauseMs: 1 };
+    this.#earlierSweeps += this.#sweeper?.actor?.snapshot.context.sweepCount ?? 0;
     sweeper.actor = engine.createActor(gcSweeperMachine, input, sweeper, SWEEPER);
     sweeper.actor.start();
     sweeper.actor.send({ type: 'SWEEP', nowMs: time.now() });

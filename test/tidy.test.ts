@@ -49,6 +49,16 @@ const MAY_IMPORT: Record<string, Rule> = {
     packages: ['rxjs', 'node:'],
     packageTypes: ['xstate'],
   },
+  'src/inspect/outlets/stately-outlet.ts': {
+    ours: ['src/inspect'],
+    packages: ['@statelyai/inspect'],
+    packageTypes: ['xstate'],
+  },
+  'src/inspect/visualizer': {
+    ours: ['src/inspect', 'src/time', 'src/socket', 'src/server.ts', 'src/client.ts'],
+    typesOnly: ['src/server.ts', 'src/client.ts'],
+    packages: ['rxjs', 'node:', 'ws'],
+  },
   'src/inspect/drawing': { ours: ['src/inspect'], packages: ['elkjs'], packageTypes: ['xstate'] },
   'src/server.ts': { ours: ['machines', 'src'], packages: ['rxjs', 'node:'], packageTypes: ['xstate'] },
   'src/client.ts': { ours: ['machines', 'src'], packages: ['rxjs', 'node:'], packageTypes: ['xstate'] },

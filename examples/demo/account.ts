@@ -73,6 +73,7 @@ export class Table implements Account {
   readonly #rows: readonly Row[];
   readonly #titles: ReadonlyMap<string, string>;
   readonly #totals: () => Totals;
+  readonly #address: string | undefined;
   readonly #changes = new Subject<void>();
   readonly #colours: boolean;
   readonly #drawing: Subscription;
@@ -82,12 +83,19 @@ export class Table implements Account {
   constructor(
     out: NodeJS.WriteStream,
     time: SchedulerLike,
-    content: { rows: readonly Row[]; titles: ReadonlyMap<string, string>; totals: () => Totals },
+    content: {
+      rows: readonly Row[];
+      titles: ReadonlyMap<string, string>;
+      /** Of the visualizer. */
+      address?: string | undefined;
+      totals: () => Totals;
+    },
   ) {
     this.#out = out;
     this.#rows = content.rows;
     this.#titles = content.titles;
     this.#totals = content.totals;
+    this.#address = content.address;
     this.#colours = (process.env['NO_COLOR'] ?? '') === '' && out.hasColors();
     // Second screen, no cursor, and what is too wide is cut instead of wrapped.
     out.write(`${ESC}?1049h${ESC}?25l${ESC}?7l`);
@@ -124,9 +132,12 @@ export class Table implements Account {
       `${this.#style('bold', example)}  ${this.#style('dim', fit(title, columns - 3 - example.length).trimEnd())}`,
       ...this.#rows.filter((row) => row.example === example).map((row) => this.#row(row, layout)),
     ]);
-    const roomy = height >= groups.flat().length + 2 + groups.length;
+    // Whole, or it leads nowhere.
+    const address = this.#address === undefined ? [] : [`${this.#style('bold', 'watch')}  ${this.#address}`];
+    const roomy = height >= groups.flat().length + 2 + groups.length + address.length;
     const header = this.#style('dim', HEADER.map((cell, i) => fit(cell, layout.widths[i]!)).join(layout.gap));
     return [
+      ...address,
       header,
       ...groups.flatMap((group) => (roomy ? [...group, ''] : group)),
       this.#style('dim', fit(totalsLine(this.#totals()), columns - 1).trimEnd()),

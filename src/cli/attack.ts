@@ -4,7 +4,7 @@
  * Three processes: the server, the healthy peers, and this one, which attacks. So the healthy peers measure the server and not
  * the work of its attackers. The other two end with this one, whatever ends it.
  */
-import { InvalidArgumentError, type Command } from 'commander';
+import { type Command } from 'commander';
 import { attackPort, type PortReport } from '../explore/attack-port.js';
 import { loopbackAddressOf } from '../explore/attack-address.js';
 import { attacks, chosenAttacks } from '../explore/attacks/attacks.js';
@@ -15,6 +15,7 @@ import { ForkedLoad } from './attack-load.js';
 import { attackHeading, attackLines, attackRow, type ServerMemory } from './attack-report.js';
 import { CliError } from './cli-error.js';
 import { exampleNames, loadProtocol } from './load-protocol.js';
+import { wholeNumber } from './whole-number.js';
 
 interface AttackFlags {
   host?: string;
@@ -157,12 +158,4 @@ function print(report: PortReport, memory: ServerMemory, server: AttackChild | u
 function shown(_key: string, value: unknown): unknown {
   if (typeof value === 'bigint') return String(value);
   return value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value;
-}
-
-function wholeNumber(min: number, max: number): (text: string) => number {
-  return (text) => {
-    const number = Number(text);
-    if (/^\d+$/.test(text) && number >= min && number <= max) return number;
-    throw new InvalidArgumentError(`expected a whole number from ${min} to ${max}`);
-  };
 }

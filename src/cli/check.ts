@@ -6,6 +6,7 @@ import { RealTime } from '../time/real-time.js';
 import { checkTable, checkJson } from './check-report.js';
 import { CliError } from './cli-error.js';
 import { exampleNames, loadProtocolModule } from './load-protocol.js';
+import { wholeNumber } from './whole-number.js';
 
 interface CheckFlags {
   json?: boolean;
@@ -70,12 +71,4 @@ function share(text: string): number {
   const number = Number(text);
   if (text.trim() !== '' && number >= 0 && number <= 1) return number;
   throw new InvalidArgumentError('expected a number from 0 to 1');
-}
-
-function wholeNumber(min: number, max: number): (text: string) => number {
-  return (text) => {
-    const number = Number(text);
-    if (/^\d+$/.test(text) && number >= min && number <= max) return number;
-    throw new InvalidArgumentError(`expected a whole number from ${min} to ${max}`);
-  };
 }

@@ -8,6 +8,7 @@ import { CliError, describeThrown, oneLine } from './cli-error.js';
 import { graphCommand } from './graph.js';
 import { replayCommand } from './replay.js';
 import { serveCommand } from './serve.js';
+import { visualizeCommand } from './visualize.js';
 
 /** @returns the exit code. Never throws and never ends the process itself. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -24,6 +25,7 @@ export async function main(args: readonly string[]): Promise<number> {
   attackCommand(program, (code) => (exitCode = code));
   replayCommand(program, (code) => (exitCode = code));
   graphCommand(program);
+  visualizeCommand(program, (code) => (exitCode = code));
   if (args.length === 0) {
     program.outputHelp({ error: true });
     return 2;

@@ -4,7 +4,7 @@ import type { Session } from '../session/session.js';
 import { oneLine } from './cli-error.js';
 
 export type Line =
-  | { type: 'listening'; protocol: string; host: string; port: number }
+  | { type: 'listening'; protocol: string; host: string; port: number; visualizer?: string }
   | { type: 'session'; id: string; peer: string; transport: unknown; protocol: unknown }
   | { type: 'closed'; id: string; reason: string; option: string }
   | { type: 'error'; code: string; message: string; id?: string };
@@ -17,8 +17,10 @@ export function printJson(line: Line): void {
 
 /** For people: where it listens, and on stderr what goes wrong. */
 export function printText(line: Line): void {
-  if (line.type === 'listening')
-    process.stdout.write(`wirechart: ${line.protocol} listening on ${hostAndPort(line.host, line.port)}\n`);
+  if (line.type === 'listening') {
+    const at = line.visualizer === undefined ? '' : `wirechart: visualizer at ${line.visualizer}\n`;
+    process.stdout.write(`wirechart: ${line.protocol} listening on ${hostAndPort(line.host, line.port)}\n${at}`);
+  }
   if (line.type === 'error')
     process.stderr.write(`wirechart: ${line.id ? `session ${line.id}: ` : ''}${oneLine(line.message)}\n`);
 }

@@ -1,15 +1,24 @@
 /** `wirechart serve`: runs one protocol until a signal. */
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { config, filter, firstValueFrom } from 'rxjs';
 import { createTcpServer, type TcpServer, type TcpServerOptions } from '../server.js';
 import { StartError } from '../session/starting.js';
+import type { Visualizer } from '../inspect/visualizer/visualizer.js';
 import { messageOf } from '../session/errors.js';
 import { CliError, describeThrown } from './cli-error.js';
 import { exampleNames, loadProtocol } from './load-protocol.js';
 import { ProcessEvents, type ExitCode } from './process-events.js';
 import { printJson, printText, report } from './report.js';
+import {
+  startVisualizer,
+  visualizerFlags,
+  visualizerOf,
+  warningFor,
+  type VisualizerFlags,
+} from './serve-visualizer.js';
+import { wholeNumber } from './whole-number.js';
 
-interface ServeFlags {
+interface ServeFlags extends VisualizerFlags {
   host?: string;
   port?: number;
   path?: string;
@@ -18,9 +27,7 @@ interface ServeFlags {
   maxSessions?: number;
   drainTimeout?: number;
   kernelOptions: 'notes' | 'system';
-  record?: string;
   recordAll?: boolean;
-  payloads?: boolean;
 }
 
 const INT_MAX = 2 ** 31 - 1;
@@ -31,7 +38,7 @@ An unhandled rejection is reported and the server goes on; after an uncaught exc
 Exit codes: 0 drained, 1 could not start, was forced or failed, 2 wrong use.`;
 
 export function serveCommand(program: Command, exit: (code: ExitCode) => void): void {
-  program
+  const command = program
     .command('serve')
     .description(
       `serve a protocol: an example (${exampleNames().join(', ')}) or the path of a module, JavaScript or TypeScript`,
@@ -55,7 +62,8 @@ export function serveCommand(program: Command, exit: (code: ExitCode) => void): 
     )
     .option('--record <folder>', 'write a file of each session that ends in an error')
     .option('--record-all', 'with --record: of each session that ends')
-    .option('--payloads', 'with --record: keep the bytes, and mask nothing')
+    .option('--payloads', 'with --record and --visualizer: keep and show the bytes, and mask nothing');
+  visualizerFlags(command)
     .addHelpText('after', HELP)
     .action(async (name: string, flags: ServeFlags) => exit(await serve(name, flags)));
 }
@@ -63,6 +71,7 @@ export function serveCommand(program: Command, exit: (code: ExitCode) => void): 
 async function serve(name: string, flags: ServeFlags): Promise<ExitCode> {
   const print = flags.json ? printJson : printText;
   let server: TcpServer | undefined;
+  let visualizer: Visualizer | undefined;
   const events = new ProcessEvents({
     force: () => void server?.stop({ option: 'force' }),
     fault: (code, thrown) => print({ type: 'error', code, message: describeFault(code, thrown) }),
@@ -75,15 +84,24 @@ async function serve(name: string, flags: ServeFlags): Promise<ExitCode> {
     if (!protocol) return events.exitCode;
     server = createTcpServer(protocol, serverOptions(flags));
     report(server, print, flags.json === true);
+    visualizer = visualizerOf(server, flags);
+    visualizer?.errors.subscribe(({ message }) => print({ type: 'error', code: 'VISUALIZER_FAILED', message }));
+    // Before the server: what cannot be had is said before anybody is served.
+    if (visualizer) await startVisualizer(visualizer, '--visualizer');
     if (!(await start(server, events.stop))) return events.exitCode;
     const { address, port } = server.address()!;
-    print({ type: 'listening', protocol: protocol.name, host: flags.path ?? address, port });
+    const at = visualizer && { visualizer: visualizer.url };
+    print({ type: 'listening', protocol: protocol.name, host: flags.path ?? address, port, ...at });
+    const warning = warningFor(flags);
+    if (warning !== undefined) process.stderr.write(`wirechart: ${warning}\n`);
     const closed = firstValueFrom(server.state.pipe(filter((state) => state === 'closed')));
     const gaveUp = await Promise.race([events.stopped(), closed]);
     if (gaveUp) throw new CliError(1, `${protocol.name} has stopped by itself: the errors above say why`);
     await server.stop();
     return events.exitCode;
   } finally {
+    // Last, so that one can watch it drain.
+    await visualizer?.stop();
     events.end();
   }
 }
@@ -114,10 +132,11 @@ function serverOptions(flags: ServeFlags): TcpServerOptions {
   };
 }
 
-function recordOptions({ record, recordAll, payloads }: ServeFlags): Pick<TcpServerOptions, 'record'> {
+function recordOptions({ record, recordAll, payloads, visualizer }: ServeFlags): Pick<TcpServerOptions, 'record'> {
   if (record === undefined) {
-    if (recordAll || payloads)
-      throw new CliError(2, `--${recordAll ? 'record-all' : 'payloads'} needs --record <folder>`);
+    if (recordAll) throw new CliError(2, '--record-all needs --record <folder>');
+    if (payloads && visualizer === undefined)
+      throw new CliError(2, '--payloads needs --record <folder> or --visualizer');
     return {};
   }
   return { record: { folder: record, when: recordAll ? 'always' : 'error', payloads: payloads === true } };
@@ -128,12 +147,4 @@ function describeFault(code: 'UNCAUGHT_EXCEPTION' | 'UNHANDLED_REJECTION', throw
   return code === 'UNCAUGHT_EXCEPTION'
     ? `an exception that nobody caught, so the server drains: ${text}`
     : `a rejection that nobody handled: ${text}`;
-}
-
-function wholeNumber(min: number, max: number): (text: string) => number {
-  return (text) => {
-    const number = Number(text);
-    if (/^\d+$/.test(text) && number >= min && number <= max) return number;
-    throw new InvalidArgumentError(`expected a whole number from ${min} to ${max}`);
-  };
 }

@@ -28,6 +28,7 @@ import { clockFrom } from '../time/clock.js';
 import { promiseHolderOf, type PromiseHolder } from '../time/held-promises.js';
 import { lookInside } from './inside.js';
 import { InvokedPromises } from './invoked-promises.js';
+import { nodesOf, placesOf, type Place, type PlaceFollower } from './places.js';
 
 /** Whoever owns actors of one kind. One object for all of them: `owner` says which, so that no actor needs closures. */
 export interface ActorOwner<TOwner, TCommand> {
@@ -88,6 +89,15 @@ export interface EngineActor<TMachine extends AnyStateMachine> {
   tap(tap: ActorTap): () => void;
   /** Delayed events that wait, in the order in which they were set. */
   readonly timers: readonly PendingTimer[];
+  /** The states that are active now. @throws {TypeError} as `placesOf` */
+  readonly place: Place;
+  /**
+   * From now on the follower knows the actor's place, and is told of its changes. An actor that nobody follows pays a test for
+   * `undefined`. @throws {TypeError} as `placesOf`
+   */
+  follow(follower: PlaceFollower): void;
+  /** Without effect on a follower of none, or of another. */
+  unfollow(follower: PlaceFollower): void;
 }
 
 export interface Engine {
@@ -156,6 +166,8 @@ class InterpretedActor<TMachine extends AnyStateMachine> implements EngineActor<
   /** Never changed in place, so that those who are being told stay the same. XState's own would be told of the change under way. */
   #watchers: readonly Watcher<SnapshotFrom<TMachine>>[] = NOBODY;
   #taps: readonly ActorTap[] = NOBODY;
+  /** The first of a list. */
+  #follower: PlaceFollower | undefined = undefined;
   #commands: unknown[] = [];
   #depth = 0;
   #isStopped = false;
@@ -187,6 +199,7 @@ class InterpretedActor<TMachine extends AnyStateMachine> implements EngineActor<
     actor.subscribe({
       next: (snapshot) => {
         promises?.look(snapshot);
+        if (this.#follower !== undefined) this.#tellFollowers(this.#follower, snapshot);
         for (const tap of this.#taps) tap.snapshot?.(snapshot);
         if (this.#depth === 0) {
           this.#hasMoved = true;
@@ -261,10 +274,49 @@ class InterpretedActor<TMachine extends AnyStateMachine> implements EngineActor<
     );
   }
 
+  get place(): Place {
+    const { snapshot } = this;
+    return placesOf((snapshot as AnyMachineSnapshot).machine).of(snapshot);
+  }
+
+  follow(follower: PlaceFollower): void {
+    const { machine } = this.snapshot as AnyMachineSnapshot;
+    follower.places = placesOf(machine);
+    follower.nodes = nodesOf(this.snapshot);
+    follower.place = this.place;
+    follower.nextFollower = this.#follower;
+    this.#follower = follower;
+  }
+
+  unfollow(follower: PlaceFollower): void {
+    if (this.#follower === follower) {
+      this.#follower = follower.nextFollower;
+    } else {
+      let before = this.#follower;
+      while (before !== undefined && before.nextFollower !== follower) before = before.nextFollower;
+      if (before === undefined) return;
+      before.nextFollower = follower.nextFollower;
+    }
+    follower.nextFollower = undefined;
+  }
+
   /** Carries out what is waiting, and what that leads to. */
   drain(): void {
     this.#due.delete(this);
     this.#run(() => {});
+  }
+
+  #tellFollowers(first: PlaceFollower, snapshot: AnyMachineSnapshot): void {
+    const nodes = nodesOf(snapshot);
+    for (let follower: PlaceFollower | undefined = first; follower !== undefined; follower = follower.nextFollower) {
+      if (follower.nodes === nodes) continue;
+      follower.nodes = nodes;
+      const before = follower.place;
+      const place = follower.places!.ofNodes(nodes);
+      if (place === before) continue; // a history has changed, and no state
+      follower.place = place;
+      follower.moved(before);
+    }
   }
 
   #tellWatchers(snapshot: SnapshotFrom<TMachine>): void {

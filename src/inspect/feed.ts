@@ -37,9 +37,12 @@ export interface FeedPlaces {
 
 /** Kept up by the feed; read it, and copy what has to last. */
 export interface Population {
-  /** Live sessions in each state, by its number. */
+  /** Live sessions in each state, by its number; of number 0, the chart itself, all of them. */
   readonly counts: Int32Array;
-  /** How often each state was entered since the feed began. */
+  /**
+   * How often each state was entered since the feed began, as seen between two steps: a state that is left and entered again by one step
+   * (a transition to itself) was not, and neither was one that a step only passes through.
+   */
   readonly entered: Float64Array;
 }
 
@@ -69,7 +72,7 @@ export interface FeedSession {
   readonly startedAtMs: number;
   readonly session: Place;
   readonly protocol: Place;
-  /** When the innermost of these states was entered last; where the feed came later than that, when it came. */
+  /** When the place was another last; where the feed came later than that, when it came. */
   readonly sessionSinceMs: number;
   readonly protocolSinceMs: number;
   /** The outermost states of the transport's chart that it has been in, with when: at most the last 8. */

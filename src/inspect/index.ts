@@ -11,3 +11,6 @@ export {
   type ChartTransition,
 } from './drawing/chart.js';
 export type { ChartGuard } from './chart-names.js';
+export { createVisualizer, type Visualized, type Visualizer } from './visualizer/visualizer.js';
+export { VisualizerError, type VisualizerErrorCode } from './visualizer/visualizer-error.js';
+export type { VisualizerOptions } from './visualizer/visualizer-options.js';

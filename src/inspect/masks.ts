@@ -27,6 +27,18 @@ export class Masks {
   ofType(type: unknown): MaskTree | undefined {
     return typeof type === 'string' ? this.#byType.get(type) : undefined;
   }
+
+  /** Besides what is named of its type: of an event that XState itself gives the protocol's chart, whose input becomes its context. */
+  ofOwnEvent({ type, error }: { readonly type?: unknown; readonly error?: unknown }): MaskTree | undefined {
+    if (type === 'xstate.init') return this.context && new Map([['input', this.context]]);
+    const isThrown = typeof type === 'string' && type.startsWith('xstate.error.') && this.ofThrown(error);
+    return isThrown ? new Map([['error', isThrown]]) : undefined;
+  }
+
+  /** An error keeps its name and code, and its text is masked in any case. */
+  ofThrown(thrown: unknown): true | undefined {
+    return this.hasAny && !(thrown instanceof Error) ? true : undefined;
+  }
 }
 
 /** What is masked by either. */

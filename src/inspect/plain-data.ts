@@ -23,7 +23,16 @@ export class Elided {
 const PARTS_MAX = 100_000;
 const LENGTH_MAX = 16 * 1024 * 1024;
 const DEPTH_MAX = 100;
+const LIMITS: PlainLimits = { parts: PARTS_MAX, length: LENGTH_MAX, depth: DEPTH_MAX };
 const NONE = new Masks({});
+
+/** What is kept of one value at most; what is beyond it is elided. */
+export interface PlainLimits {
+  readonly parts: number;
+  /** Characters and bytes in them. */
+  readonly length: number;
+  readonly depth: number;
+}
 
 export interface PlainOptions {
   readonly masks?: Masks;
@@ -31,12 +40,19 @@ export interface PlainOptions {
   readonly tree?: MaskTree | undefined;
   /** A masked part is left out instead of masked: for a comparison. */
   readonly leavesOut?: boolean;
+  /** Of bytes their number alone. */
+  readonly countsBytes?: boolean;
+  /** Default: what a recording keeps. */
+  readonly limits?: PlainLimits;
 }
 
 /** @returns `value` as JSON can hold it */
-export function toPlain(value: unknown, { masks = NONE, tree, leavesOut = false }: PlainOptions = {}): unknown {
+export function toPlain(
+  value: unknown,
+  { masks = NONE, tree, leavesOut = false, countsBytes = false, limits = LIMITS }: PlainOptions = {},
+): unknown {
   try {
-    return new Writer(masks, leavesOut).write(value, tree, 0);
+    return new Writer({ masks, leavesOut, countsBytes, limits }).write(value, tree, 0);
   } catch {
     return elided('it could not be looked at');
   }
@@ -54,18 +70,20 @@ export function fromPlain(plain: unknown): unknown {
 
 class Writer {
   readonly #above = new Set<object>();
-  #partsLeft = PARTS_MAX;
-  #lengthLeft = LENGTH_MAX;
+  readonly #options: Required<Omit<PlainOptions, 'tree'>>;
+  #partsLeft: number;
+  #lengthLeft: number;
 
-  constructor(
-    private readonly masks: Masks,
-    private readonly leavesOut: boolean,
-  ) {}
+  constructor(options: Required<Omit<PlainOptions, 'tree'>>) {
+    this.#options = options;
+    this.#partsLeft = options.limits.parts;
+    this.#lengthLeft = options.limits.length;
+  }
 
   write(value: unknown, tree: MaskTree | undefined, depth: number): unknown {
-    if (tree === true && this.leavesOut) return { $masked: true };
+    if (tree === true && this.#options.leavesOut) return { $masked: true };
     this.#partsLeft -= 1;
-    if (this.#partsLeft < 0) return elided(`more than ${PARTS_MAX} parts`);
+    if (this.#partsLeft < 0) return elided(`more than ${this.#options.limits.parts} parts`);
     switch (typeof value) {
       case 'string':
         if (!this.#fits(value.length)) return elided(`a text of ${value.length} characters`);
@@ -99,7 +117,8 @@ class Writer {
     if (value instanceof Date) return { $date: tree === true ? 0 : value.getTime() };
     if (isActor(value)) return { $actor: value.id };
     if (this.#above.has(value)) return elided('a part of itself');
-    if (depth >= DEPTH_MAX) return elided(`deeper than ${DEPTH_MAX}`);
+    const { depth: depthMax } = this.#options.limits;
+    if (depth >= depthMax) return elided(`deeper than ${depthMax}`);
     this.#above.add(value);
     const written = this.#writeParts(value, tree, depth + 1);
     this.#above.delete(value);
@@ -135,7 +154,7 @@ class Writer {
   }
 
   #writeFields(value: Record<string, unknown>, tree: MaskTree | undefined, depth: number): unknown {
-    const known = bothTrees(tree, this.masks.ofType(value['type']));
+    const known = bothTrees(tree, this.#options.masks.ofType(value['type']));
     return Object.fromEntries(
       Object.keys(value).map((key) => {
         const isType = key === 'type' && typeof value[key] === 'string';
@@ -148,11 +167,12 @@ class Writer {
   #writeError(error: Error, tree: true | undefined, depth: number): unknown {
     const { name, message } = error;
     const { code } = error as { code?: unknown };
-    const text = this.write(message, this.masks.hasAny ? true : tree, depth);
+    const text = this.write(message, this.#options.masks.hasAny ? true : tree, depth);
     return { $error: { name, message: text, ...(code !== undefined && { code: this.write(code, tree, depth) }) } };
   }
 
   #writeBytes(bytes: Uint8Array, tree: MaskTree | undefined): unknown {
+    if (this.#options.countsBytes) return { $length: bytes.byteLength };
     if (tree === true) return { $zeros: bytes.byteLength };
     if (!this.#fits(bytes.byteLength)) return elided(`${bytes.byteLength} bytes`);
     return { $bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64') };

@@ -2,13 +2,14 @@
  * A recording as text, and back: JSON Lines, because a person can read it, `grep` finds things in it, and a file that was cut off in
  * the middle is right as far as it goes. Reading trusts nothing: it checks each line, and what it makes is data.
  */
-import type { AnyMachineSnapshot } from 'xstate';
-import type { AnyProtocol } from '../session/protocol.js';
-import type { SessionRecord } from '../session/session.js';
+import type { AnyMachineSnapshot, AnyTransitionDefinition } from 'xstate';
+import type { AnyProtocol, Secrets } from '../session/protocol.js';
+import type { Session, SessionRecord } from '../session/session.js';
 import { sessionMachine } from '../../machines/session.js';
 import { describeChart } from './chart-description.js';
-import { Masks, type MaskTree } from './masks.js';
-import { fromPlain, toPlain } from './plain-data.js';
+import { readChart, transitionId } from './drawing/chart.js';
+import { bothTrees, Masks, type MaskTree } from './masks.js';
+import { ByteCount, fromPlain, toPlain, type PlainLimits, type PlainOptions } from './plain-data.js';
 import { RecordingError } from './recording-error.js';
 import {
   RECORDING_VERSION,
@@ -17,128 +18,177 @@ import {
   type Recording,
   type RecordingEntry,
   type RecordingHeader,
-  type Step,
 } from './recording.js';
-import type { LiveCheckpoint, LiveEntry, SessionRecorder } from './session-recorder.js';
+import type { LiveCheckpoint, LiveEntry, LiveStep, SessionRecorder } from './session-recorder.js';
 
 const FORMAT = 'wirechart recording';
 
 /** @param packageVersion of this package, for the header */
 export function writeRecording(recorder: SessionRecorder, protocol: AnyProtocol, packageVersion: string): string {
-  const { session, options, record } = recorder;
-  const secrets = options.payloads ? {} : (protocol.secrets ?? {});
-  const masks = new Masks(secrets);
-  const header: RecordingHeader & { readonly format: string } = {
-    format: FORMAT,
-    version: RECORDING_VERSION,
-    package: packageVersion,
-    protocol: protocol.name,
-    session: { id: session.id, peer: session.peer, startedAtMs: session.startedAtMs },
-    payloads: options.payloads,
-    masked: secrets,
-    dropped: recorder.dropped,
-    charts: {
-      transport: describeChart(sessionMachine),
-      protocol: describeChart(protocol.machine),
-    },
-  };
-  const sent: Sent = new Map();
-  const { entries } = recorder;
-  const lines = [
-    header,
-    ...entries.map((entry, index) => entryLine(entry, { index, masks, sent })),
-    endLine(record, masks),
-  ];
+  const { session, options, record, dropped } = recorder;
+  const writer = new RecordingLines(protocol, options.payloads);
+  const header = writer.header(session, { packageVersion, dropped });
+  const lines = [header, ...recorder.entries.map((entry) => writer.entry(entry)), writer.end(record)];
   return `${lines.map((line) => JSON.stringify(line)).join('\n')}\n`;
 }
 
-/** Messages that a step's command holds, by where: `[entry, command]`. They need not be written twice. */
-type Sent = Map<unknown, readonly [number, number]>;
+/** A line as JSON, before it is text. */
+export type RecordingJson = Readonly<Record<string, unknown>>;
 
-interface LinePlace {
-  readonly index: number;
-  readonly masks: Masks;
-  readonly sent: Sent;
-}
+/** Makes the lines of one recording, in order. */
+export class RecordingLines {
+  readonly #protocol: AnyProtocol;
+  readonly #payloads: boolean;
+  readonly #secrets: Secrets;
+  readonly #masks: Masks;
+  readonly #limits: { readonly limits: PlainLimits } | undefined;
+  #count: number;
+  /** Messages that a step's command holds, by where: `[entry, command]`. They need not be written twice. */
+  #sent = new Map<unknown, readonly [number, number]>();
 
-function entryLine(entry: LiveEntry, { index, masks, sent }: LinePlace): unknown {
-  const { kind, atMs, ...parts } = entry as { kind: string; atMs: number };
-  const head = { n: index, atMs: Math.round(atMs * 1_000) / 1_000, kind };
-  if (kind === 'checkpoint') return { ...head, ...checkpointParts(entry as LiveCheckpoint, masks) };
-  if (kind === 'step') noteSent(entry as Step, index, sent);
-  if (kind === 'encoded') {
-    const { message, bytes } = entry as { message?: unknown; bytes?: unknown };
-    const of = sent.get(message);
-    if (of) return { ...head, of, bytes: toPlain(bytes) };
+  /**
+   * @param payloads bytes are written as far as they were kept, and nothing is masked
+   * @param from number of the first entry
+   * @param limits of one value in a line; default: those of a file
+   */
+  constructor(protocol: AnyProtocol, payloads: boolean, from = 0, limits?: PlainLimits) {
+    this.#limits = limits && { limits };
+    this.#protocol = protocol;
+    this.#payloads = payloads;
+    this.#secrets = payloads ? {} : (protocol.secrets ?? {});
+    this.#masks = new Masks(this.#secrets);
+    this.#count = from;
   }
-  const plain: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(parts)) {
-    const isEmpty =
-      value === undefined ||
-      (name === 'commands' && (value as unknown[]).length === 0) ||
-      (name === 'bytes' && kind === 'step');
-    if (isEmpty) continue;
-    // One by one: of what cannot be looked at the others are no worse for it, and a list stays a list.
-    if (name === 'commands') plain[name] = (value as unknown[]).map((command) => toPlain(command, { masks }));
-    else plain[name] = toPlain(value, { masks, tree: treeOfPart(entry, name, masks) });
+
+  header(
+    { id, peer, startedAtMs }: Pick<Session, 'id' | 'peer' | 'startedAtMs'>,
+    { packageVersion, dropped }: { readonly packageVersion: string; readonly dropped: number },
+  ): RecordingJson {
+    const { name, machine } = this.#protocol;
+    const header: RecordingHeader & { readonly format: string } = {
+      format: FORMAT,
+      version: RECORDING_VERSION,
+      package: packageVersion,
+      protocol: name,
+      session: { id, peer, startedAtMs },
+      payloads: this.#payloads,
+      masked: this.#secrets,
+      dropped,
+      charts: { transport: describeChart(sessionMachine), protocol: describeChart(machine) },
+      drawings: { transport: readChart(sessionMachine), protocol: readChart(machine) },
+    };
+    return { ...header };
   }
-  return { ...head, ...plain };
+
+  entry(entry: LiveEntry): RecordingJson {
+    const n = this.#count;
+    this.#count += 1;
+    const { kind, atMs } = entry;
+    const head = { n, atMs: Math.round(atMs * 1_000) / 1_000, kind };
+    if (kind === 'checkpoint') {
+      // What comes before it may be dropped.
+      this.#sent.clear();
+      return { ...head, ...this.#checkpointParts(entry) };
+    }
+    if (kind === 'step') this.#noteSent(entry, n);
+    if (kind === 'encoded') {
+      const { message, bytes } = entry as { message?: unknown; bytes?: unknown };
+      const of = this.#sent.get(message);
+      if (of) return { ...head, of, bytes: this.#bytes(bytes) };
+    }
+    const masks = this.#masks;
+    const plain: Record<string, unknown> = {};
+    for (const [name, value] of Object.entries(entry) as [string, unknown][]) {
+      const isEmpty =
+        value === undefined ||
+        (name === 'commands' && (value as unknown[]).length === 0) ||
+        (name === 'bytes' && kind === 'step');
+      if (isEmpty || name in head) continue;
+      // One by one: of what cannot be looked at the others are no worse for it, and a list stays a list.
+      if (name === 'commands')
+        plain[name] = (value as unknown[]).map((command) => toPlain(command, { masks, ...this.#limits }));
+      else if (name === 'context') plain[name] = this.#contextPart(entry as LiveStep);
+      else if (name === 'taken') plain[name] = (value as AnyTransitionDefinition[]).flatMap(idsOf);
+      else if (name === 'bytes') plain[name] = this.#bytes(value);
+      else plain[name] = toPlain(value, { masks, tree: treeOfPart(entry, name, masks), ...this.#limits });
+    }
+    return { ...head, ...plain };
+  }
+
+  end(record: SessionRecord | undefined): RecordingJson {
+    const tree = this.#masks.ofType('SET_KEY');
+    return { kind: 'end', record: record ? toPlain(record, { masks: this.#masks, tree }) : null };
+  }
+
+  #noteSent({ commands }: LiveStep, n: number): void {
+    commands.forEach((command, place) => {
+      const { message } = (command ?? {}) as { message?: unknown };
+      if (typeof message === 'object' && message !== null) this.#sent.set(message, [n, place]);
+    });
+  }
+
+  /** A recorder may have kept them for a reader who is to see them. */
+  #bytes(bytes: unknown): unknown {
+    return toPlain(bytes instanceof Uint8Array && !this.#payloads ? new ByteCount(bytes.byteLength) : bytes, {
+      ...this.#limits,
+    });
+  }
+
+  /** Masked as if it stood in the whole context. */
+  #contextPart({ chart, context }: LiveStep): unknown {
+    const { set, removed, type } = context!;
+    const masks = this.#masks;
+    const tree = bothTrees(chart === 'protocol' ? masks.context : undefined, masks.ofType(type));
+    // One by one: of what cannot be looked at the others are no worse for it.
+    const fields = Object.keys(set).map((key) => {
+      const own = tree === true ? tree : tree?.get(key);
+      return [key.startsWith('$') ? `$${key}` : key, toPlain(set[key], { masks, tree: own, ...this.#limits })];
+    });
+    return { set: Object.fromEntries(fields) as object, removed };
+  }
+
+  #checkpointParts({ charts, timers, codec, input, pendingHandlers }: LiveCheckpoint): object {
+    const masks = this.#masks;
+    const tree = { transport: undefined, protocol: masks.context };
+    const chart = (name: ChartName) =>
+      charts && snapshotParts(charts[name], { masks, tree: tree[name], ...this.#limits });
+    const hasState = codec.state !== undefined && this.#payloads;
+    return {
+      ...(charts && { charts: { transport: chart('transport'), protocol: chart('protocol') } }),
+      timers: timers.map((timer) => toPlain(timer, { masks, ...this.#limits })),
+      codec: toPlain(hasState ? codec : { name: codec.name }, { ...this.#limits }),
+      input: this.#bytes(input),
+      pendingHandlers,
+    };
+  }
 }
 
-function noteSent({ commands }: Step, index: number, sent: Sent): void {
-  commands.forEach((command, place) => {
-    const { message } = (command ?? {}) as { message?: unknown };
-    if (typeof message === 'object' && message !== null) sent.set(message, [index, place]);
-  });
+/** None of what stands in no chart: the beginning of one. */
+function idsOf(definition: AnyTransitionDefinition): string[] {
+  const id = transitionId(definition);
+  return id === undefined ? [] : [id];
 }
 
-/** The text of an error is masked with all else, whatever was thrown; and the input of the protocol's chart becomes its context. */
+/** The text of an error is masked with all else, whatever was thrown. */
 function treeOfPart(entry: LiveEntry, name: string, masks: Masks): MaskTree | undefined {
   const { kind, chart, [name]: value } = entry as unknown as Record<string, unknown>;
   if (kind === 'error') return name === 'message' && masks.hasAny ? true : undefined;
-  if (name === 'failure' || name === 'error') return treeOfThrown(value, masks);
-  if (name !== 'event' || chart !== 'protocol') return undefined;
-  const { type, error } = value as { type?: unknown; error?: unknown };
-  if (type === 'xstate.init') return masks.context && new Map([['input', masks.context]]);
-  const thrown = typeof type === 'string' && type.startsWith('xstate.error.') ? treeOfThrown(error, masks) : undefined;
-  return thrown && new Map([['error', thrown]]);
-}
-
-/** An error keeps its name and code, and its text is masked in any case. */
-function treeOfThrown(thrown: unknown, masks: Masks): true | undefined {
-  return masks.hasAny && !(thrown instanceof Error) ? true : undefined;
-}
-
-function checkpointParts({ charts, timers, codec, input, pendingHandlers }: LiveCheckpoint, masks: Masks): object {
-  const tree = { transport: undefined, protocol: masks.context };
-  const chart = (name: ChartName) => charts && snapshotParts(charts[name], masks, tree[name]);
-  return {
-    ...(charts && { charts: { transport: chart('transport'), protocol: chart('protocol') } }),
-    timers: timers.map((timer) => toPlain(timer, { masks })),
-    codec: toPlain(codec.state === undefined ? { name: codec.name } : codec),
-    input: toPlain(input),
-    pendingHandlers,
-  };
+  if (name === 'failure' || name === 'error') return masks.ofThrown(value);
+  return name === 'event' && chart === 'protocol' ? masks.ofOwnEvent(value as object) : undefined;
 }
 
 function snapshotParts(
   { status, value, context, historyValue, children }: AnyMachineSnapshot,
-  masks: Masks,
-  tree: MaskTree | undefined,
+  options: PlainOptions,
 ): unknown {
   const history = Object.entries(historyValue as Record<string, readonly { readonly id: string }[]>);
   return {
     status,
     value,
-    context: toPlain(context, { masks, tree }),
+    context: toPlain(context, options),
     history: Object.fromEntries(history.map(([id, nodes]) => [id, nodes.map((node) => node.id)])),
     children: Object.keys(children as object),
   };
-}
-
-function endLine(record: SessionRecord | undefined, masks: Masks): unknown {
-  const tree = masks.ofType('SET_KEY');
-  return { kind: 'end', record: record ? toPlain(record, { masks, tree }) : null };
 }
 
 /**
@@ -191,7 +241,7 @@ function readHeader(line: string): RecordingHeader {
       1,
     );
   }
-  const { protocol, session, payloads, masked, dropped, charts } = header;
+  const { protocol, session, payloads, masked, dropped, charts, drawings } = header;
   const areCharts = isChart(charts?.transport) && isChart(charts?.protocol);
   if (typeof protocol !== 'string') throw broken(0, 'it names no protocol');
   if (typeof session?.id !== 'string') throw broken(0, 'it names no session');
@@ -199,6 +249,8 @@ function readHeader(line: string): RecordingHeader {
     throw broken(0, 'it does not say what is in it: payloads, masked, dropped');
   }
   if (!areCharts) throw broken(0, 'it does not describe both charts');
+  const areDrawings = drawings === undefined || (isDrawing(drawings?.transport) && isDrawing(drawings?.protocol));
+  if (!areDrawings) throw broken(0, 'its `drawings` are not those of both charts');
   return header as RecordingHeader;
 }
 
@@ -213,6 +265,21 @@ function areSecrets(masked: unknown): boolean {
 function isChart(chart: unknown): boolean {
   const { id, hash, states, code } = (chart ?? {}) as Record<string, unknown>;
   return typeof id === 'string' && typeof hash === 'string' && isObject(states) && isObject(code);
+}
+
+/** What a viewer walks; a chart that is wrong in itself is drawn wrong, and nothing else. */
+function isDrawing(drawing: unknown): boolean {
+  const { version, id, states, transitions } = (drawing ?? {}) as Record<string, unknown>;
+  const areParts = (parts: unknown, ...names: string[]) =>
+    Array.isArray(parts) &&
+    parts.every((part) => isObject(part) && names.every((name) => typeof part[name] === 'string'));
+  return (
+    version === 1 &&
+    typeof id === 'string' &&
+    areParts(states, 'id', 'key', 'path', 'type') &&
+    (states as unknown[]).length > 0 &&
+    areParts(transitions, 'id', 'source', 'kind', 'label')
+  );
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
@@ -237,12 +304,13 @@ function findMessage(parsed: Record<string, unknown>, entries: readonly Recordin
 
 /** What each kind of entry has to have; the rest is whatever a chart or codec had. */
 const HAS: Record<string, (entry: Record<string, unknown>) => boolean> = {
-  step: ({ chart, event, commands, origin }) =>
+  step: ({ chart, event, commands, origin, context }) =>
     (chart === 'transport' || chart === 'protocol') &&
     typeof event === 'object' &&
     event !== null &&
     typeof origin === 'string' &&
-    (commands === undefined || Array.isArray(commands)),
+    (commands === undefined || Array.isArray(commands)) &&
+    (context === undefined || isContextChange(context)),
   checkpoint: ({ charts, timers, codec, input, pendingHandlers }) =>
     (charts === undefined || (isObject(charts) && isSnapshot(charts['transport']) && isSnapshot(charts['protocol']))) &&
     Array.isArray(timers) &&
@@ -261,6 +329,11 @@ function isSnapshot(value: unknown): value is ChartSnapshot {
   const { value: state, status, history, children } = (value ?? {}) as Record<string, unknown>;
   const isState = typeof state === 'string' || isObject(state);
   return isState && typeof status === 'string' && isObject(history) && Array.isArray(children);
+}
+
+function isContextChange(value: unknown): boolean {
+  const { set, removed } = (value ?? {}) as Record<string, unknown>;
+  return isObject(set) && Array.isArray(removed) && removed.every((name) => typeof name === 'string');
 }
 
 function isBytes(value: unknown): boolean {

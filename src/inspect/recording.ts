@@ -11,6 +11,7 @@ import type { EventOrigin } from '../session/tap.js';
 import type { Secrets } from '../session/protocol.js';
 import type { SessionRecord } from '../session/session.js';
 import type { ChartDescription } from './chart-description.js';
+import type { Chart } from './drawing/chart.js';
 import type { ByteCount, Elided } from './plain-data.js';
 
 export const RECORDING_VERSION = 1;
@@ -34,6 +35,14 @@ export interface Step {
   readonly failure?: unknown;
   /** The codec's `end` made the message. */
   readonly atEnd?: true;
+  /** Absent: the context is as before, or the package that wrote this did not take it down. */
+  readonly context?: ContextChange;
+}
+
+/** Of the outermost fields of a context: those that are another value now (at the chart's start: all), and those that are gone. */
+export interface ContextChange {
+  readonly set: Readonly<Record<string, unknown>>;
+  readonly removed: readonly string[];
 }
 
 export type RecordedBytes = Uint8Array | ByteCount | Elided;
@@ -96,6 +105,8 @@ export interface RecordingHeader {
   /** Entries that were dropped to make room, before the first that is there. */
   readonly dropped: number;
   readonly charts: Readonly<Record<ChartName, ChartDescription>>;
+  /** Both charts as they can be drawn; absent in recordings of earlier packages. */
+  readonly drawings?: Readonly<Record<ChartName, Chart>>;
 }
 
 export interface Recording {

@@ -10,7 +10,7 @@
  *   turn, as one might, would gain nothing: commands that were emitted and not carried out yet show as what they lead to.
  * - What alone is larger than half the ring is replaced by its size. It cannot be replayed, so a new segment begins as soon as possible.
  */
-import type { AnyMachineSnapshot, EventObject, StateValue } from 'xstate';
+import type { AnyMachineSnapshot, AnyTransitionDefinition, EventObject, StateValue } from 'xstate';
 import type { SchedulerLike } from 'rxjs';
 import type { ActorTap } from '../engine/engine.js';
 import type { ParsedSessionRecording } from '../session/record-options.js';
@@ -18,7 +18,7 @@ import type { Session, SessionRecord } from '../session/session.js';
 import type { EventOrigin, SessionInside, SessionTap } from '../session/tap.js';
 import { estimateBytes } from './data-size.js';
 import { ByteCount, Elided } from './plain-data.js';
-import type { ChartName, RecordedBytes, RecordedTimer, Step } from './recording.js';
+import type { ChartName, ContextChange, RecordedBytes, RecordedTimer, Step } from './recording.js';
 
 export interface RecorderParts {
   readonly session: Session;
@@ -28,6 +28,22 @@ export interface RecorderParts {
   /** Both charts have yet to start. */
   readonly isStart: boolean;
   readonly onEnd?: (recorder: SessionRecorder) => void;
+  /** Told of each entry that is complete, in the order of the entries. */
+  readonly onEntry?: (entry: LiveEntry) => void;
+  /** Steps have the transitions that they took, which costs as much as the steps themselves. */
+  readonly withTransitions?: boolean;
+}
+
+/** As in a recording, with what the chart has; nothing of it is masked. */
+export interface LiveStep extends Omit<Step, 'context'> {
+  readonly context?: LiveContextChange;
+  /** With `withTransitions` alone: those of the microsteps, in order. */
+  readonly taken?: readonly AnyTransitionDefinition[];
+}
+
+export interface LiveContextChange extends ContextChange {
+  /** The context's own field `type`: what a protocol calls secret may be named of it. */
+  readonly type: unknown;
 }
 
 /** As in a recording; with a session's own snapshots. */
@@ -48,7 +64,7 @@ interface Fact {
   readonly [part: string]: unknown;
 }
 
-export type LiveEntry = Step | LiveCheckpoint | Fact;
+export type LiveEntry = LiveStep | LiveCheckpoint | Fact;
 
 interface Segment {
   readonly checkpoint: LiveCheckpoint;
@@ -57,14 +73,18 @@ interface Segment {
 }
 
 /** A step that is being filled. */
-type OpenStep = { -readonly [K in keyof Step]: Step[K] } & { commands: unknown[]; bytes: number };
+type OpenStep = { -readonly [K in keyof LiveStep]: LiveStep[K] } & {
+  commands: unknown[];
+  taken?: AnyTransitionDefinition[];
+  bytes: number;
+};
 
 /** Of an entry besides what it refers to (measured: an object of eight fields, its place in the list, its times). */
 const ENTRY_BYTES = 120;
 
 export class SessionRecorder implements SessionTap {
-  readonly transport: ActorTap = this.#tapOf('transport');
-  readonly protocol: ActorTap = this.#tapOf('protocol');
+  readonly transport: ActorTap;
+  readonly protocol: ActorTap;
   /** How the session ended. */
   record: SessionRecord | undefined;
   /** An error of it was reported. */
@@ -76,6 +96,7 @@ export class SessionRecorder implements SessionTap {
   #isStale = false;
   readonly #open: Record<ChartName, OpenStep[]> = { transport: [], protocol: [] };
   readonly #states: Record<ChartName, StateValue | undefined> = { transport: undefined, protocol: undefined };
+  readonly #contexts: Record<ChartName, unknown> = { transport: undefined, protocol: undefined };
   #origin: EventOrigin | undefined;
   /** Its entry waits to become a step. */
   #decoded: { readonly message: unknown; readonly atEnd: boolean } | undefined;
@@ -85,19 +106,30 @@ export class SessionRecorder implements SessionTap {
   readonly #inside: SessionInside;
   readonly #time: SchedulerLike;
   readonly #onEnd: ((recorder: SessionRecorder) => void) | undefined;
+  readonly #onEntry: ((entry: LiveEntry) => void) | undefined;
+  /** Of the present segment: entries that `onEntry` was told. */
+  #toldCount = 0;
 
-  constructor({ session, inside, options, time, isStart, onEnd }: RecorderParts) {
+  constructor({ session, inside, options, time, isStart, onEnd, onEntry, withTransitions = false }: RecorderParts) {
+    this.transport = this.#tapOf('transport', withTransitions);
+    this.protocol = this.#tapOf('protocol', withTransitions);
     this.session = session;
     this.options = options;
     this.#inside = inside;
     this.#time = time;
     this.#onEnd = onEnd;
+    this.#onEntry = onEntry;
     this.#current = this.#segment(isStart);
   }
 
   /** Entries that were dropped to make room. */
   get dropped(): number {
     return this.#dropped;
+  }
+
+  /** No chart is inside a step, so that all entries are complete. */
+  get isBetweenSteps(): boolean {
+    return this.#open.transport.length === 0 && this.#open.protocol.length === 0;
   }
 
   /** All that is kept, checkpoints among it. */
@@ -149,15 +181,18 @@ export class SessionRecorder implements SessionTap {
   }
 
   ended(record: SessionRecord): void {
+    this.#settleDecoded();
+    this.#tellEntries(true);
     this.record = record;
     this.#onEnd?.(this);
   }
 
-  #tapOf(chart: ChartName): ActorTap {
+  #tapOf(chart: ChartName, withTransitions: boolean): ActorTap {
     return {
+      ...(withTransitions && { transitions: (taken) => this.#take(chart, taken) }),
       event: (event) => this.#begin(chart, event),
       command: (command) => this.#addCommand(chart, command),
-      snapshot: ({ value }) => this.#finish(chart, value),
+      snapshot: (snapshot) => this.#finish(chart, snapshot),
       failed: (error) => this.#fail(chart, error),
     };
   }
@@ -206,12 +241,31 @@ export class SessionRecorder implements SessionTap {
     step.bytes += estimateBytes(kept);
   }
 
-  #finish(chart: ChartName, value: StateValue): void {
+  #take(chart: ChartName, transitions: readonly AnyTransitionDefinition[]): void {
+    const step = this.#open[chart][0];
+    if (step && transitions.length > 0) (step.taken ??= []).push(...transitions);
+  }
+
+  #finish(chart: ChartName, { value, context }: AnyMachineSnapshot): void {
     const step = this.#open[chart].shift();
+    const before = this.#contexts[chart];
+    this.#contexts[chart] = context as unknown;
     if (!step) return;
     if (!isSameState(value, this.#states[chart])) step.state = this.#states[chart] = value;
+    const change = contextChange(before, context);
+    if (change) this.#addContext(step, change);
     this.#close(step);
     this.#forgetIfOver(chart);
+  }
+
+  /** A step whose event is small stays whole, however much its context has grown. */
+  #addContext(step: OpenStep, { set, removed, type }: LiveContextChange): void {
+    const bytes = estimateBytes(set);
+    const fits = step.bytes + bytes <= this.#halfBytes;
+    const why = new Elided(`with the other fields that were set about ${Math.round(bytes)} bytes`);
+    const kept = fits ? set : Object.fromEntries(Object.keys(set).map((key) => [key, why]));
+    step.context = { set: kept, removed, type };
+    if (fits) step.bytes += bytes;
   }
 
   #fail(chart: ChartName, error: unknown): void {
@@ -229,7 +283,9 @@ export class SessionRecorder implements SessionTap {
 
   /** A chart that is over does not process what waited for it: nothing will finish those steps, and the ring must go on. */
   #forgetIfOver(chart: ChartName): void {
-    if (this.#open[chart].length > 0 && this.#isOver(chart)) this.#open[chart] = [];
+    if (this.#open[chart].length === 0 || !this.#isOver(chart)) return;
+    this.#open[chart] = [];
+    this.#tellEntries();
   }
 
   #close(step: OpenStep): void {
@@ -241,6 +297,21 @@ export class SessionRecorder implements SessionTap {
       this.#isStale = true;
     }
     this.#current.bytes += Math.min(bytes, this.#halfBytes);
+    this.#tellEntries();
+  }
+
+  /** In their order: what is complete waits for the steps before it that are not. */
+  #tellEntries(isEnd = false): void {
+    if (!this.#onEntry) return;
+    const { entries } = this.#current;
+    const open =
+      isEnd || this.isBetweenSteps ? undefined : new Set<unknown>([...this.#open.transport, ...this.#open.protocol]);
+    while (this.#toldCount < entries.length) {
+      const entry = entries[this.#toldCount]!;
+      if (open?.has(entry)) return;
+      this.#toldCount += 1;
+      this.#onEntry(entry);
+    }
   }
 
   /** A message that no step has taken: the chart was over. */
@@ -255,6 +326,7 @@ export class SessionRecorder implements SessionTap {
     this.#settleDecoded();
     this.#current.entries.push(entry);
     this.#current.bytes += ENTRY_BYTES + bytes;
+    this.#tellEntries();
   }
 
   get #halfBytes(): number {
@@ -264,7 +336,7 @@ export class SessionRecorder implements SessionTap {
   #rotateIfFull(): void {
     const { entries, bytes } = this.#current;
     const isFull = this.#isStale || entries.length >= this.options.entriesMax / 2 || bytes >= this.#halfBytes;
-    if (!isFull || this.#open.transport.length > 0 || this.#open.protocol.length > 0) return;
+    if (!isFull || !this.isBetweenSteps) return;
     this.#isStale = false;
     this.#dropped += this.#older?.entries.length ?? 0;
     this.#older = this.#current;
@@ -277,6 +349,8 @@ export class SessionRecorder implements SessionTap {
     const charts = isStart ? undefined : { transport: session.transportSnapshot, protocol: session.protocolSnapshot };
     this.#states.transport = charts?.transport.value;
     this.#states.protocol = charts?.protocol.value;
+    this.#contexts.transport = charts?.transport.context as unknown;
+    this.#contexts.protocol = charts?.protocol.context as unknown;
     const timers = isStart ? [] : [...this.#timersOf('transport'), ...this.#timersOf('protocol')];
     const { payloads } = this.options;
     const input = payloads ? this.#bytesOf(inside.copyInput()) : new ByteCount(inside.inputBytes);
@@ -284,6 +358,8 @@ export class SessionRecorder implements SessionTap {
     const { pendingHandlers } = inside;
     const atMs = this.#nowMs();
     const checkpoint: LiveCheckpoint = { kind: 'checkpoint', atMs, charts, timers, codec, input, pendingHandlers };
+    this.#toldCount = 0;
+    this.#onEntry?.(checkpoint);
     return { checkpoint, entries: [], bytes: input instanceof Uint8Array ? input.byteLength : 0 };
   }
 
@@ -326,6 +402,32 @@ function stateOf(inside: SessionInside): unknown {
   } catch {
     return new Elided('save() of the codec threw');
   }
+}
+
+/** @param before `undefined`: the chart had none. @returns `undefined` for none, and of a context whose fields cannot be looked at */
+function contextChange(before: unknown, after: unknown): LiveContextChange | undefined {
+  if (before === after) return undefined;
+  try {
+    return fieldChange(fieldsOf(before), fieldsOf(after));
+  } catch {
+    return undefined; // a getter that throws
+  }
+}
+
+function fieldsOf(context: unknown): Readonly<Record<string, unknown>> {
+  return typeof context === 'object' && context !== null ? (context as Record<string, unknown>) : {};
+}
+
+function fieldChange(
+  earlier: Readonly<Record<string, unknown>>,
+  after: Readonly<Record<string, unknown>>,
+): LiveContextChange | undefined {
+  const fields = Object.keys(after).filter(
+    (key) => !Object.hasOwn(earlier, key) || !Object.is(earlier[key], after[key]),
+  );
+  const removed = Object.keys(earlier).filter((key) => !Object.hasOwn(after, key));
+  if (fields.length === 0 && removed.length === 0) return undefined;
+  return { set: Object.fromEntries(fields.map((key) => [key, after[key]])), removed, type: after['type'] };
 }
 
 function isSameState(a: StateValue, b: StateValue | undefined): boolean {

@@ -58,6 +58,11 @@ export class SessionRecorders {
     return recorder;
   }
 
+  /** @returns what the `record` option has begun for this session */
+  recorderOf(session: Session): SessionRecorder | undefined {
+    return this.#own.get(session);
+  }
+
   /** Carries out `session.record()`. @param isOwn it was asked for with options: a recording that there is already will not do */
   record(session: Session & SessionInside, options: ParsedSessionRecording, isOwn: boolean): SessionRecording {
     const own = this.#own.get(session);
@@ -94,7 +99,7 @@ export class SessionRecorders {
 
 let version: string | undefined;
 
-function packageVersion(): string {
+export function packageVersion(): string {
   version ??= findVersion();
   return version;
 }

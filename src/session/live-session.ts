@@ -19,7 +19,6 @@ import {
 import {
   decodes,
   sessionMachine,
-  waitsUntilDue,
   type SessionCommand,
   type SessionEvent,
   type SessionSnapshot,
@@ -27,28 +26,25 @@ import {
 import { ByteQueue } from '../codec/byte-queue.js';
 import { isPeerError, type Codec, type Message } from '../codec/codec.js';
 import type { ActorOwner, Engine, EngineActor, PendingTimer } from '../engine/engine.js';
+import type { PlaceFollower } from '../engine/places.js';
 import type { SocketLayer, SocketRecord } from '../socket/socket-layer.js';
 import type { TcpSocketStatistics } from '../socket/statistics.js';
 import type { TcpInfo } from '../socket/tcp-info.js';
-import type { WaitWheel } from '../time/wait-wheel.js';
-import { WaitEntry } from '../time/wait-wheel.js';
 import { PendingHandlers } from './command-handlers.js';
 import { messageOf, RuntimeError } from './errors.js';
 import type { ParsedSessionOptions } from './options.js';
 import { checkEvent, RESERVED_EVENTS, type AnyProtocol, type ProtocolCommand } from './protocol.js';
 import { parseSessionRecording, type ParsedSessionRecording } from './record-options.js';
 import type { RegistryControl, RegistryMember } from './registry.js';
+import { SessionWaits, type WaitsHost } from './session-waits.js';
 import type { RecordSessionOptions, SessionRecord, SessionRecording } from './session.js';
 import type { EventOrigin, SessionInside, SessionTap } from './tap.js';
 import type { Turns } from './turns.js';
-import type { SchedulerLike } from 'rxjs';
 
 /** What a session needs of the server or client that it belongs to. */
-export interface SessionHost {
+export interface SessionHost extends WaitsHost {
   readonly engine: Engine;
   readonly layer: SocketLayer;
-  readonly time: SchedulerLike;
-  readonly wheel: WaitWheel;
   readonly protocol: AnyProtocol;
   readonly facts: ReadonlySet<FactType>;
   readonly options: ParsedSessionOptions;
@@ -81,7 +77,7 @@ const NO_TAPS: readonly SessionTap[] = [];
 /** What may let the waits go on that stood still. END does where the output was congested: nothing is sent any more. */
 const MAY_END_STANDSTILL: ReadonlySet<SessionEvent['type']> = new Set(['FLOWING', 'RELEASED', 'INPUT_LOW', 'END']);
 
-export class LiveSession extends WaitEntry implements RegistryMember, SessionInside {
+export class LiveSession extends SessionWaits implements RegistryMember, SessionInside {
   key: string | undefined = undefined;
   readonly peer: SocketAddress;
   readonly statistics: TcpSocketStatistics;
@@ -104,8 +100,6 @@ export class LiveSession extends WaitEntry implements RegistryMember, SessionIns
   #inputEnding = false;
   /** The codec was told that no more bytes come. */
   #inputEnded = false;
-  /** When the first of the waits that are being counted began. */
-  #waitsSinceMs: number;
   #groups: Set<string> | undefined;
   #handlers: PendingHandlers | undefined;
   #unwatch: (() => void)[] | undefined;
@@ -117,12 +111,12 @@ export class LiveSession extends WaitEntry implements RegistryMember, SessionIns
     socket: SocketRecord,
     peer: SocketAddress,
   ) {
-    super();
+    super(host);
     this.#host = host;
     this.#socket = socket;
     this.peer = peer;
     this.statistics = socket.statistics;
-    this.startedAtMs = this.#waitsSinceMs = host.time.now();
+    this.startedAtMs = host.time.now();
     const { protocol, options } = host;
     this.#codecName = protocol.initialCodec;
     this.#codec = (protocol.codecs[protocol.initialCodec] as () => Codec)();
@@ -183,7 +177,7 @@ export class LiveSession extends WaitEntry implements RegistryMember, SessionIns
 
   /** An event of our socket. */
   receive(event: SocketEvent): void {
-    if (event.type === 'READ') this.#endWaits();
+    if (event.type === 'READ') this.endWaits();
     this.#turn(() => {
       if (event.type === 'WRITE') this.#lookAtOutput();
       else this.#transport.send(event);
@@ -224,34 +218,9 @@ export class LiveSession extends WaitEntry implements RegistryMember, SessionIns
     this.#turn(() => this.#tellLast({ type: 'DRAIN' }));
   }
 
-  // The waits
-
-  /** A READ: those that ended without one are counted, though none of them mattered, and new ones begin. */
-  #endWaits(): void {
-    const nowMs = this.#host.time.now();
-    const elapsedMs = nowMs - this.#waitsSinceMs;
-    if (elapsedMs >= this.#host.options.waitTimeoutMs && !this.#waitsStandStill) {
-      const ended = Math.floor(elapsedMs / this.#host.options.waitTimeoutMs);
-      this.statistics.receiveRetries += Math.max(0, ended - this.#transport.snapshot.context.waitTimeoutCount);
-    }
-    this.#waitsSinceMs = nowMs;
-  }
-
-  override dueMs(): number {
-    const snapshot = this.#transport.snapshot;
-    const waits = waitsUntilDue(snapshot);
-    if (waits === Infinity) return Infinity;
-    return this.#waitsSinceMs + (snapshot.context.waitTimeoutCount + waits) * this.#host.options.waitTimeoutMs;
-  }
-
-  override judge(atMs: number): void {
-    const { context } = this.#transport.snapshot;
-    const ended = Math.floor((atMs - this.#waitsSinceMs) / this.#host.options.waitTimeoutMs) - context.waitTimeoutCount;
-    // At least those that were due: a division may fall short of the product that it undoes.
-    const waits = Math.max(ended, waitsUntilDue(this.#transport.snapshot));
-    this.statistics.receiveRetries += waits;
+  protected override tellWaits(waits: number): boolean {
     this.#turn(() => this.#tellTransport({ type: 'WAIT_TIMEOUT', waits }));
-    if (!this.#isOver) this.#host.wheel.add(this);
+    return !this.#isOver;
   }
 
   // Commands of the transport's chart
@@ -449,6 +418,20 @@ export class LiveSession extends WaitEntry implements RegistryMember, SessionIns
     };
   }
 
+  get queuedBytes(): number {
+    return this.#host.layer.queuedBytes(this.#socket);
+  }
+
+  follow(transport: PlaceFollower, protocol: PlaceFollower): void {
+    this.#transport.follow(transport);
+    this.#protocol.follow(protocol);
+  }
+
+  unfollow(transport: PlaceFollower, protocol: PlaceFollower): void {
+    this.#transport.unfollow(transport);
+    this.#protocol.unfollow(protocol);
+  }
+
   /** Looks at each change of state while somebody watches the registry; `undefined` ends it. */
   watchStates(changed: (() => void) | undefined): void {
     for (const unwatch of this.#unwatch ?? []) unwatch();
@@ -511,15 +494,9 @@ export class LiveSession extends WaitEntry implements RegistryMember, SessionIns
   }
 
   #tellTransport(event: SessionEvent): void {
-    const waitsBegin = event.type === 'SET_WAITS' || (MAY_END_STANDSTILL.has(event.type) && this.#waitsStandStill);
+    const waitsBegin = event.type === 'SET_WAITS' || (MAY_END_STANDSTILL.has(event.type) && this.waitsStandStill);
     this.#transport.send(event);
-    if (!waitsBegin || this.#isOver) return;
-    this.#waitsSinceMs = this.#host.time.now();
-    this.#host.wheel.update(this);
-  }
-
-  get #waitsStandStill(): boolean {
-    return waitsUntilDue(this.#transport.snapshot) === Infinity;
+    if (waitsBegin && !this.#isOver) this.beginWaits();
   }
 
   #tellProtocol(event: EventObject, origin: EventOrigin): void {

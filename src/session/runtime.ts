@@ -4,14 +4,14 @@
  * the chart that owns it.
  */
 import { Subject, type SchedulerLike, type Subscription } from 'rxjs';
-import type { EventObject } from 'xstate';
+import type { AnyStateMachine, EventObject } from 'xstate';
 import type { FactType, SocketAddress, SocketEvent } from '../../machines/events.js';
-import { createEngine, type Engine } from '../engine/engine.js';
+import { createEngine, type Engine, type EngineActor } from '../engine/engine.js';
 import type { SocketLayer, SocketRecord, SocketSignal } from '../socket/socket-layer.js';
 import { WaitWheel } from '../time/wait-wheel.js';
 import { messageOf, RuntimeError } from './errors.js';
 import type { ParsedSessionOptions } from './options.js';
-import type { AnyProtocol } from './protocol.js';
+import { RESERVED_EVENTS, type AnyProtocol } from './protocol.js';
 import { PublicStream } from './public-stream.js';
 import type { ParsedSessionRecording } from './record-options.js';
 import { SessionRegistry, type RegistryControl } from './registry.js';
@@ -26,6 +26,14 @@ export interface ServerEvent {
   readonly session: Session | undefined;
   readonly socket: SocketRecord;
   readonly event: SocketEvent;
+}
+
+/** Told of each session that comes and goes. It may not throw. */
+export interface SessionLookout {
+  /** It is in the registry, and starts next. */
+  came(session: Session & SessionInside): void;
+  /** It is over, and no longer in the registry. */
+  went(session: Session & SessionInside, record: SessionRecord): void;
 }
 
 /** The chart's side of a runtime. */
@@ -81,6 +89,8 @@ export class Runtime implements SessionHost {
   readonly turns = new Turns();
   readonly registry: RegistryControl;
   readonly facts: ReadonlySet<FactType>;
+  /** Types that nobody else sends to a protocol's chart. */
+  readonly reservedEvents = RESERVED_EVENTS;
   readonly errors: PublicStream<RuntimeError>;
   readonly events: PublicStream<ServerEvent>;
 
@@ -103,6 +113,7 @@ export class Runtime implements SessionHost {
   /** Being told, the first one now: what a subscriber of `errors` causes comes after what it was told. */
   readonly #reports: RuntimeError[] = [];
   #watching = false;
+  #lookouts: readonly SessionLookout[] = [];
   #shared: SharedActors | undefined;
   #wire: Subscription | undefined;
 
@@ -120,10 +131,7 @@ export class Runtime implements SessionHost {
     this.#owner = owner;
     this.facts = new Set(protocol.facts ?? []);
     this.engine = createEngine(parts.time);
-    const subscriberFailed = (error: unknown) =>
-      this.report(
-        new RuntimeError('SUBSCRIBER_FAILED', `a subscriber threw: ${messageOf(error)}`, undefined, { cause: error }),
-      );
+    const subscriberFailed = (error: unknown) => this.subscriberFailed(error);
     this.wheel = new WaitWheel(parts.time, {
       actMs: parts.waitGranularityMs,
       onError: (error) => this.#internal(error),
@@ -178,6 +186,7 @@ export class Runtime implements SessionHost {
       const tap = tapFor(session, session);
       if (tap) session.tap(tap);
     }
+    for (const lookout of this.#lookouts) lookout.came(session);
     this.#owner.sessionMade?.(session);
     this.layer.claim(socket, session);
     session.start();
@@ -204,6 +213,19 @@ export class Runtime implements SessionHost {
     return totals;
   }
 
+  /** @returns what ends it */
+  lookOut(lookout: SessionLookout): () => void {
+    this.#lookouts = [...this.#lookouts, lookout];
+    return () => {
+      this.#lookouts = this.#lookouts.filter((other) => other !== lookout);
+    };
+  }
+
+  /** The actor of a shared chart; `undefined` before the start, or when it could not be made. */
+  sharedActor(name: string): EngineActor<AnyStateMachine> | undefined {
+    return this.#shared?.actor(name);
+  }
+
   sharedSnapshots(): Record<string, unknown> {
     return this.#shared?.snapshots() ?? {};
   }
@@ -213,6 +235,13 @@ export class Runtime implements SessionHost {
   report(error: RuntimeError): void {
     if (this.#reports.push(error) > 1) return;
     for (; this.#reports.length > 0; this.#reports.shift()) this.#errors.next(this.#reports[0]!);
+  }
+
+  /** Whoever was told of something threw. */
+  subscriberFailed(error: unknown): void {
+    this.report(
+      new RuntimeError('SUBSCRIBER_FAILED', `a subscriber threw: ${messageOf(error)}`, undefined, { cause: error }),
+    );
   }
 
   record(session: LiveSession, options: ParsedSessionRecording, isOwn: boolean): SessionRecording {
@@ -235,6 +264,7 @@ export class Runtime implements SessionHost {
     this.#totals.closed += 1;
     this.#totals.reasons[record.reason] = (this.#totals.reasons[record.reason] ?? 0) + 1;
     addBytes(this.#totals, record.statistics);
+    for (const lookout of this.#lookouts) lookout.went(session, record);
     this.#shared?.sessionClosed(session.id, record.reason);
     this.#owner.sessionEnded(session, record);
   }

@@ -87,6 +87,11 @@ export class SharedActors {
     for (const { actor } of this.#actors.values()) actor?.send({ type: 'SESSION_CLOSED', session, reason } as never);
   }
 
+  /** @returns `undefined` when there is none of that name, or it could not be made */
+  actor(name: string): EngineActor<AnyStateMachine> | undefined {
+    return this.#actors.get(name)?.actor;
+  }
+
   /** Snapshots, by name. */
   snapshots(): Record<string, unknown> {
     return Object.fromEntries([...this.#actors].map(([name, { actor }]) => [name, actor?.snapshot]));

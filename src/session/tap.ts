@@ -4,6 +4,7 @@
  */
 import type { Message } from '../codec/codec.js';
 import type { ActorTap, PendingTimer } from '../engine/engine.js';
+import type { PlaceFollower } from '../engine/places.js';
 import type { RuntimeError } from './errors.js';
 import type { Session, SessionRecord } from './session.js';
 
@@ -41,7 +42,10 @@ export interface SessionTap {
   ended?(record: SessionRecord): void;
 }
 
-/** What a recorder takes down at once, when it begins: all that what follows depends on, besides both charts' snapshots. */
+/**
+ * What a recorder takes down at once, when it begins: all that what follows depends on, besides both charts' snapshots. And what a
+ * viewer asks for besides.
+ */
 export interface SessionInside {
   /** @returns what takes the tap off. */
   tap(tap: SessionTap): () => void;
@@ -56,6 +60,15 @@ export interface SessionInside {
   copyInput(): Uint8Array;
   /** Commands whose handlers have not answered yet, by type. */
   readonly pendingHandlers: readonly string[];
+  /** Written, and not with the kernel yet. */
+  readonly queuedBytes: number;
+  /** When the session ends if nothing is read; `undefined` while no wait is counted, or none ends it. */
+  readonly waitsEndAtMs: number | undefined;
+  /** From now on each wait is told as it ends, not many at once. @returns what ends that */
+  lookAtWaits(): () => void;
+  /** Both are told of changes of their chart's place from now on. @throws {TypeError} when this XState is not one that can be looked into */
+  follow(transport: PlaceFollower, protocol: PlaceFollower): void;
+  unfollow(transport: PlaceFollower, protocol: PlaceFollower): void;
 }
 
 /** @returns the tap of a session that is about to start, if it is to have one. */

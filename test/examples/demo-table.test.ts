@@ -75,6 +75,16 @@ describe.each([
   });
 });
 
+test('the address of the visualizer is the first line, whole also where it does not fit', () => {
+  const terminal = new Terminal(40, 24);
+  const address = 'http://127.0.0.1:41733/?token=dyeXzWvSg8nuMjMppCrExQ';
+  const totals = () => ({ live: 0, ended: 0, bytesReceived: 0, bytesSent: 0, errors: 0 });
+  const content = { rows: [], titles: new Map<string, string>(), address, totals };
+  const own = new Table(terminal as unknown as NodeJS.WriteStream, new VirtualTime(), content);
+  expect(terminal.seen[0]).toBe(`watch  ${address}`);
+  own.end();
+});
+
 test('in a low window of 10 rows the last one is still that of the totals', () => {
   const { terminal, table } = open(80, 10);
   expect(terminal.seen).toHaveLength(10);

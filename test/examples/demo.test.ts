@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Command, ROOT } from '../cli/command.js';
+import { TestPage } from '../visualizer/page.js';
 
 let command: Command | undefined;
 
@@ -27,6 +28,7 @@ describe('--once', () => {
   test('plays the 6 close scenarios of each of the 3 examples, says how each session ended, and exits with 0', async () => {
     expect(await once.ended).toEqual([0, null]);
     expect(once.stderr).toBe('');
+    expect(once.stdout).not.toContain('http');
     const expected = ['echo', 'chat', 'media-control'].flatMap((example) =>
       Object.entries(REASONS).map(([scenario, reason]) => {
         const isEcho = example === 'echo' && scenario === 'slow reader';
@@ -57,6 +59,27 @@ test('it plays on until SIGTERM, which drains: the sessions under way are ended,
   command.process.kill('SIGTERM');
   expect(await command.ended).toEqual([0, null]);
   expect(command.lines.at(-1)).toMatch(/^\d+ sessions have ended, none is left; 0 errors$/);
+});
+
+test('its visualizer shows all servers and a client that comes back, and may control them; with --once there is none', async () => {
+  command = new Command([join(ROOT, 'dist/examples/demo.js')]);
+  const url = await command.until('an address', ({ stdout }) => /^visualizer: (http\S+)$/m.exec(stdout)?.[1]);
+  const page = new TestPage(url);
+  const { sources, control } = await page.told('hello');
+  expect(control).toBe(true);
+  expect(sources.map(({ name, kind }) => `${kind} ${name}`)).toEqual([
+    'server echo',
+    'server chat',
+    'server media-control',
+    'server knock-knock',
+    'client visitor',
+  ]);
+  page.send({ type: 'subscribe', topic: 'overview', source: 'visitor' });
+  const { counts } = await page.told('overview');
+  expect(counts!.session[1]).toBe(1);
+  command.process.kill('SIGTERM');
+  expect(await command.ended).toEqual([0, null]);
+  await page.closed;
 });
 
 test('an unknown option ends it with 2 and one line', async () => {

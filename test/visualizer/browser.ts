@@ -22,7 +22,7 @@ afterAll(async () => {
 afterEach(async () => {
   const found = complaints.splice(0).filter((text) => !expected.some((pattern) => pattern.test(text)));
   expected.length = 0;
-  for (const context of browser?.contexts() ?? []) await context.close();
+  await closePages();
   expect(found).toEqual([]);
 });
 
@@ -37,12 +37,18 @@ export async function newPage(options: BrowserContextOptions = {}): Promise<Page
     complaints.push(`a request off loopback: ${route.request().url()}`);
     return route.abort();
   });
+  // Sooner than the test's own limit: then it says what was waited for.
+  context.setDefaultTimeout(10_000);
   const page = await context.newPage();
   page.on('pageerror', (error) => complaints.push(`the page threw: ${error.message}`));
   page.on('console', (message) => {
     if (['error', 'warning'].includes(message.type())) complaints.push(`the console says: ${message.text()}`);
   });
   return page;
+}
+
+export async function closePages(): Promise<void> {
+  for (const context of browser?.contexts() ?? []) await context.close();
 }
 
 /** Lets the console say this in the test that is running. */

@@ -87,6 +87,7 @@ export interface ChartTransition {
 }
 
 const charts = new WeakMap<AnyStateMachine, Chart>();
+const transitionIds = new WeakMap<AnyTransitionDefinition, string>();
 
 /**
  * @returns the chart of a machine; the same object each time, since a machine never changes
@@ -103,6 +104,11 @@ export function readChart(machine: AnyStateMachine): Chart {
     charts.set(machine, chart);
   }
   return chart;
+}
+
+/** @returns the id that it has in the chart of its machine; `undefined` before that was read, and of one that stands in no chart */
+export function transitionId(definition: AnyTransitionDefinition): string | undefined {
+  return transitionIds.get(definition);
 }
 
 /** `noteReason "wait timeout"`. */
@@ -142,8 +148,10 @@ function transitionsOf(node: AnyStateNode): ChartTransition[] {
     const { delay, description } = definition as { delay?: number | string; description?: string };
     const isAfter = event.startsWith('xstate.after.');
     const kind = kindOf(event);
+    const id = `${node.id} ${index}`;
+    transitionIds.set(definition, id);
     return {
-      id: `${node.id} ${index}`,
+      id,
       source: node.id,
       kind,
       event,

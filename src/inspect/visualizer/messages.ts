@@ -133,7 +133,7 @@ export interface LogEntry {
   readonly n: number;
   /** ms since 1970. */
   readonly wallMs: number;
-  /** Number of the page. */
+  /** Number of the page; 0: a viewer of another tool. */
   readonly viewer: number;
   readonly what: CommandKind;
   readonly source: string;

@@ -1,7 +1,8 @@
 /** What the server tells of one source's whole, made of the partial messages that it comes in. Pure: a message gives a new overview. */
 import type { FeedTotals, Place, SessionChart } from '../../../src/inspect/feed.js';
-import type { Pairs, Sample, StateAges, Stuck } from '../../../src/inspect/visualizer/messages.js';
-import type { MessageOf } from './link.js';
+import type { Pairs, Sample, ServerMessage, StateAges, Stuck } from '../../../src/inspect/visualizer/messages.js';
+
+type MessageOf<T extends ServerMessage['type']> = Extract<ServerMessage, { type: T }>;
 
 /** By a state's number. */
 export type PerState = readonly number[];

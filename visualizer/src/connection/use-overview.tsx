@@ -1,5 +1,5 @@
 /** The overview of the chosen source, for views: each is drawn anew only when the part that it shows has changed. */
-import { createContext, useContext, useEffect, useState, useSyncExternalStore, type ReactNode } from 'react';
+import { createContext, useContext, useEffect, useMemo, useSyncExternalStore, type ReactNode } from 'react';
 import type { Sample, Source } from '../../../src/inspect/visualizer/messages.js';
 import type { Link } from './link.js';
 import { NO_OVERVIEW, withAges, withOverview, withSamples, type Overview } from './overview.js';
@@ -9,6 +9,8 @@ class OverviewStore {
   overview = NO_OVERVIEW;
   readonly #source: string;
   readonly #listeners = new Set<() => void>();
+  /** The server may be another one, whose numbers begin at 0: what was known is shown until its first message. */
+  #isOther = false;
 
   constructor(source: string) {
     this.#source = source;
@@ -22,27 +24,29 @@ class OverviewStore {
   /** @returns what ends it */
   follow(link: Link): () => void {
     const ends = [
-      link.on('overview', (message) => message.source === this.#source && this.#set(withOverview(this.overview, message))),
-      link.on('samples', (message) => message.source === this.#source && this.#set(withSamples(this.overview, message))),
-      link.on('ages', (message) => message.source === this.#source && this.#set(withAges(this.overview, message))),
-      // The server may be another one, whose numbers begin at 0.
-      link.on('hello', () => this.#set(NO_OVERVIEW)),
+      link.on('overview', (message) => this.#receive(message, withOverview)),
+      link.on('samples', (message) => this.#receive(message, withSamples)),
+      link.on('ages', (message) => this.#receive(message, withAges)),
+      link.on('hello', () => void (this.#isOther = true)),
     ];
     return () => ends.forEach((end) => end());
   }
 
-  #set(overview: Overview): void {
-    this.overview = overview;
+  #receive<M extends { readonly source: string }>(message: M, take: (before: Overview, message: M) => Overview): void {
+    if (message.source !== this.#source) return;
+    const before = this.#isOther ? NO_OVERVIEW : this.overview;
+    this.#isOther = false;
+    this.overview = take(before, message);
     for (const listener of [...this.#listeners]) listener();
   }
 }
 
 const OverviewContext = createContext<OverviewStore | undefined>(undefined);
 
-/** Give it the source's name as `key`: another source is another overview. */
+/** Another source is another overview, from nothing on. */
 export function OverviewProvider({ source, children }: { source: Source; children: ReactNode }) {
   const link = useLink();
-  const [store] = useState(() => new OverviewStore(source.name));
+  const store = useMemo(() => new OverviewStore(source.name), [source.name]);
   // Before the subscription: its first answer is the whole.
   useEffect(() => store.follow(link), [link, store]);
   useSubscription({ type: 'subscribe', topic: 'overview', source: source.name });
@@ -61,8 +65,4 @@ export function useOverview<T>(select: (overview: Overview) => T): T {
 
 export function useSamples(): readonly Sample[] {
   return useOverview(({ samples }) => samples);
-}
-
-export function useAges(): Overview['ages'] {
-  return useOverview(({ ages }) => ages);
 }

@@ -1,0 +1,135 @@
+/** A recording in the page: at each of its moments the charts show what the recording says. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import chat from '../../examples/chat/index.js';
+import { createVisualizer } from '../../src/inspect/index.js';
+import { readRecording } from '../../src/inspect/recording-text.js';
+import { createTcpServer } from '../../src/server.js';
+import { rowsOf } from '../../visualizer/src/session/rows.js';
+import { readStory } from '../../visualizer/src/session/story.js';
+import { closePages, hasNoBrowser, newPage, type Page } from './browser.js';
+import { chatPeer } from './fleet.js';
+import { activeStates } from './site.js';
+
+const LIMIT = { timeout: 10_000 };
+
+let folder: string;
+let file: string;
+let text: string;
+let visualizer: ReturnType<typeof createVisualizer>;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'wirechart-replay-'));
+  const server = createTcpServer(chat);
+  await server.start();
+  const peer = await chatPeer(server.address()!.port);
+  await peer.hears('welcome');
+  const [session] = server.sessions;
+  const recording = session!.record({ payloads: true });
+  peer.say(`nick ${peer.nick}`);
+  await peer.hears('you are');
+  peer.say('join lobby');
+  await peer.hears('you are in');
+  for (const line of ['say hello', 'nonsense', 'quit']) peer.say(line);
+  await peer.ended();
+  file = await recording.save(folder);
+  text = readFileSync(file, 'utf8');
+  await server.stop();
+  visualizer = createVisualizer([], { recordings: file });
+  await visualizer.start();
+});
+
+afterEach(async () => {
+  await closePages();
+  await visualizer.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function open(path: string): Promise<Page> {
+  const page = await newPage();
+  await page.goto(visualizer.url);
+  await page.goto(new URL(path, visualizer.url).href);
+  return page;
+}
+
+/** Ids of the states of a value, without the chart itself. */
+function idsOf(chart: string, value: unknown, above = chart): string[] {
+  if (value === undefined) return [];
+  if (typeof value === 'string') return [`${above}.${value}`];
+  return Object.entries(value as object).flatMap(([key, inner]) => [
+    `${above}.${key}`,
+    ...(typeof inner === 'object' && Object.keys(inner as object).length === 0
+      ? []
+      : idsOf(chart, inner, `${above}.${key}`)),
+  ]);
+}
+
+/** After each entry, by its number: the states that a reader who knows nothing of the page finds in the file. */
+function recordedStates(): readonly (readonly string[])[] {
+  const { entries } = readRecording(text);
+  const values: { transport: unknown; protocol: unknown } = { transport: undefined, protocol: undefined };
+  return entries.map((entry) => {
+    if (entry.kind === 'checkpoint' && entry.charts)
+      Object.assign(values, { transport: entry.charts.transport.value, protocol: entry.charts.protocol.value });
+    if (entry.kind === 'step' && entry.state !== undefined) values[entry.chart] = entry.state;
+    return [...idsOf('session', values.transport), ...idsOf('chat', values.protocol)].sort();
+  });
+}
+
+describe.skipIf(hasNoBrowser)('replay', () => {
+  test('at every one of its moments the charts show the states that the file says', async () => {
+    const expected = recordedStates();
+    const stops = [...new Set(rowsOf(readStory(text), { isAll: true }).map(({ number }) => number))];
+    expect(stops.length).toBeGreaterThan(20);
+    const page = await open(`/recordings/${file.split('/').at(-1)}`);
+    await page.getByRole('checkbox', { name: 'transport steps' }).check();
+    await page.locator('[data-state="chat.inside"]').first().waitFor();
+    await page.locator('main h1').first().click();
+    await page.keyboard.press('Home');
+    for (const [index, number] of stops.entries()) {
+      await page.getByText(`event ${index + 1} of ${stops.length} `).waitFor();
+      await expect.poll(() => activeStates(page), LIMIT).toEqual(expected[number]);
+      await page.keyboard.press('ArrowRight');
+    }
+  }, 60_000);
+
+  test('keys step, jump between changes of state and play; the scrubber and the address follow', async () => {
+    const page = await open(`/recordings/${file.split('/').at(-1)}`);
+    const position = page.getByRole('slider', { name: 'Position' });
+    await position.waitFor();
+    const last = Number(await position.getAttribute('max'));
+    await page.locator('main h1').first().click();
+    await page.keyboard.press('End');
+    await expect.poll(() => position.inputValue(), LIMIT).toBe(`${last}`);
+    await expect.poll(() => activeStates(page), LIMIT).toContain('chat.leaving');
+    await page.keyboard.press('ArrowLeft');
+    await expect.poll(() => position.inputValue(), LIMIT).toBe(`${last - 1}`);
+    await page.keyboard.press('Home');
+    await page.keyboard.press(']');
+    await expect.poll(() => position.inputValue(), LIMIT).not.toBe('0');
+    const at = await position.inputValue();
+    await page.keyboard.press('[');
+    await expect.poll(() => position.inputValue(), LIMIT).not.toBe(at);
+    await page.getByRole('combobox', { name: 'Speed' }).selectOption('10');
+    await page.locator('main h1').first().click();
+    await page.keyboard.press(' ');
+    await expect.poll(() => position.inputValue(), LIMIT).toBe(`${last}`);
+    const stops = rowsOf(readStory(text), { isAll: false }).map(({ number }) => number);
+    await expect.poll(() => new URL(page.url()).searchParams.get('at'), LIMIT).toBe(`${stops.at(-1)}`);
+    const address = page.url();
+    const before = await activeStates(page);
+    await page.goto(address);
+    await expect.poll(() => activeStates(page), LIMIT).toEqual(before);
+  }, 60_000);
+
+  test('the context shows what a step has changed', async () => {
+    const page = await open(`/recordings/${file.split('/').at(-1)}`);
+    await page.getByRole('option', { name: /ENTERED/ }).click();
+    await page.getByText('"lobby"').first().waitFor();
+    const changed = page.locator('.is-changed, [data-changed], .plain-changed').first();
+    await changed.waitFor();
+    expect(await changed.textContent()).toContain('room');
+  });
+});

@@ -1,0 +1,200 @@
+/** Places of charts on a screen, as geometry: all of the project's charts, with words at their arrows and without. */
+import Elk from 'elkjs/lib/elk.bundled.js';
+import { describe, expect, test } from 'vitest';
+import { readChart, type Chart } from '../../src/inspect/index.js';
+import { textWidth } from '../../src/inspect/drawing/text-width.js';
+import { Tree } from '../../visualizer/src/chart/arrows.js';
+import type { LayoutEngine } from '../../visualizer/src/chart/composition.js';
+import {
+  layOutForScreen,
+  NAME,
+  PADDING_X,
+  scaleIn,
+  visibleStates,
+  type LayoutChoice,
+  type ScreenLayout,
+} from '../../visualizer/src/chart/screen-layout.js';
+import { charts } from '../inspect/drawing/charts.js';
+import { contains, isOnBorder, overlap, overlaps, type Area } from '../inspect/drawing/svg-geometry.js';
+
+/** The package is CommonJS, whose types say `default`, and whose module is the class itself. */
+const newEngine = () => new (Elk as unknown as new () => LayoutEngine)();
+const PANEL = { width: 900, height: 600 };
+const LIMIT_MS = 120_000;
+
+const chartOf = (name: string): Chart => readChart(charts.find((one) => one.name === name)!.machine);
+const layOut = (chart: Chart, choice: Partial<LayoutChoice> = {}) =>
+  layOutForScreen(newEngine(), chart, { labels: 'none', counts: true, folded: [], panel: PANEL, ...choice });
+
+const drawings = charts.flatMap(({ name, machine }) =>
+  (['none', 'events'] as const).map((labels) => ({
+    name: labels === 'none' ? name : `${name}, with events`,
+    chart: readChart(machine),
+    labels,
+  })),
+);
+
+describe.each(drawings)('$name', ({ chart, labels }) => {
+  const found = layOut(chart, { labels });
+
+  test(
+    'every state is there once, inside of the one around it, and beside its siblings',
+    async () => {
+      const layout = await found;
+      const states = statesOf(chart, layout);
+      expect([...states.keys()]).toEqual(chart.states.map(({ id }) => id));
+      for (const { id, parent } of chart.states) {
+        const around = parent === null ? pageOf(layout) : states.get(parent)!;
+        expect(contains(around, states.get(id)!), id).toBe(true);
+        expect(overlaps(chart.states.filter((one) => one.parent === id).map((one) => states.get(one.id)!))).toEqual([]);
+      }
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    'every transition that leads to another state is told by an arrow, from the border of a state or a mark to the border of its target',
+    async () => {
+      const layout = await found;
+      const states = statesOf(chart, layout);
+      const told = new Set(layout.arrows.flatMap(({ transitions }) => transitions));
+      const expected = chart.transitions.filter(({ source, targets }) => targets.some((target) => target !== source));
+      expect(expected.filter(({ id }) => !told.has(id)).map(({ id }) => id)).toEqual([]);
+      for (const { kind, source, target, points, mark } of layout.arrows) {
+        const [from, to] = [states.get(chart.states[source]!.id)!, states.get(chart.states[target]!.id)!];
+        const what = `${kind}: ${from.what} -> ${to.what}`;
+        const [begin, end] = [points[0]!, points.at(-1)!];
+        expect(isOnBorder([end.x, end.y], to), `${what} ends at ${end.x} ${end.y}`).toBe(true);
+        const origin = mark ? { what: mark.text, ...mark } : from;
+        if (kind === 'initial') continue;
+        expect(isOnBorder([begin.x, begin.y], origin), `${what} begins at ${begin.x} ${begin.y}`).toBe(true);
+      }
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    'words at arrows and marks lie neither on each other nor on a state, and inside of the page',
+    async () => {
+      const layout = await found;
+      const states = statesOf(chart, layout);
+      const leaves = layout.boxes.filter(({ isOuter }) => !isOuter).map(({ number }) => chart.states[number]!.id);
+      const words = layout.arrows.flatMap(({ label, mark, transitions }) =>
+        [label, mark].flatMap((area) => (area ? [{ what: transitions.join(), ...area }] : [])),
+      );
+      expect(overlaps([...words, ...leaves.map((leaf) => states.get(leaf)!)])).toEqual([]);
+      expect(words.filter((one) => !contains(pageOf(layout), one))).toEqual([]);
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    'no arrow runs through the name of a state, its number, or words at another arrow',
+    async () => {
+      const layout = await found;
+      const words = [
+        ...namesAndNumbers(chart, layout),
+        ...layout.arrows.flatMap(({ label, mark }, index) =>
+          [label, mark].flatMap((area) => (area ? [{ what: `${index}`, ...area }] : [])),
+        ),
+      ];
+      const crossed = layout.arrows.flatMap((arrow, index) =>
+        words
+          .filter(({ what }) => what !== `${index}`)
+          .filter((word) => segmentsOf(arrow.points).some((segment) => overlap(segment, word)))
+          .map(({ what }) => `${arrow.source} -> ${arrow.target} on ${what}`),
+      );
+      expect(crossed).toEqual([]);
+    },
+    LIMIT_MS,
+  );
+});
+
+test(
+  'the transport’s chart is shown at three quarters of its size or more in 900 by 600, so that its names are read',
+  async () => {
+    expect(scaleIn(PANEL, await layOut(chartOf('session')))).toBeGreaterThanOrEqual(0.75);
+  },
+  LIMIT_MS,
+);
+
+test(
+  'a chart that is folded shows the states around, with the arrows of what is inside at their borders',
+  async () => {
+    const chart = chartOf('session');
+    const folded = ['session.halfClosed', 'session.closing'].map((id) =>
+      chart.states.findIndex((one) => one.id === id),
+    );
+    const layout = await layOut(chart, { folded });
+    const shown = layout.boxes.map(({ number }) => chart.states[number]!.path);
+    expect(shown).toEqual([
+      '',
+      'accepted',
+      'connected',
+      'connected.flowing',
+      'connected.congested',
+      'halfClosed',
+      'closing',
+      'reset',
+      'closed',
+    ]);
+    const drawn = layout.arrows.map(
+      ({ source, target }) => `${chart.states[source]!.path} -> ${chart.states[target]!.path}`,
+    );
+    expect(drawn).toContain('halfClosed -> closing');
+    expect(visibleStates(new Tree(chart), folded)[chart.states.length - 3]).toBe(folded[1]);
+  },
+  LIMIT_MS,
+);
+
+test(
+  'where there is little room, states are folded without being asked to be, and in a larger panel they are not',
+  async () => {
+    const chart = chartOf('media-control');
+    const small = await layOut(chart, { folded: 'auto', panel: { width: 300, height: 200 } });
+    const large = await layOut(chart, { folded: 'auto' });
+    expect(small.boxes.length).toBeLessThan(chart.states.length);
+    expect(large.boxes).toHaveLength(chart.states.length);
+  },
+  LIMIT_MS,
+);
+
+test(
+  'the same chart and panel give the same places',
+  async () => {
+    const chart = chartOf('client');
+    expect(await layOut(chart)).toEqual(await layOut(chart));
+  },
+  LIMIT_MS,
+);
+
+function statesOf(chart: Chart, { boxes }: ScreenLayout): Map<string, Area> {
+  return new Map(
+    boxes.map(({ number, x, y, width, height }) => {
+      const { id } = chart.states[number]!;
+      return [id, { what: id, x, y, width, height }];
+    }),
+  );
+}
+
+function namesAndNumbers(chart: Chart, { boxes }: ScreenLayout): Area[] {
+  return boxes.flatMap(({ number, x, y, width }) => {
+    const { key, type } = chart.states[number]!;
+    if (type === 'history') return [];
+    const [top, height] = [y + 6, 16];
+    const name = { what: key, x: x + PADDING_X, y: top, width: textWidth(key, NAME), height };
+    return [name, { what: `the number of ${key}`, x: x + width - PADDING_X - 40, y: top, width: 40, height }];
+  });
+}
+
+function pageOf({ width, height }: ScreenLayout): Area {
+  return { what: 'page', x: 0, y: 0, width, height };
+}
+
+function segmentsOf(points: ScreenLayout['arrows'][number]['points']): Area[] {
+  return points.slice(1).map((to, index) => {
+    const from = points[index]!;
+    const [x, y] = [Math.min(from.x, to.x), Math.min(from.y, to.y)];
+    return { what: '', x, y, width: Math.abs(to.x - from.x), height: Math.abs(to.y - from.y) };
+  });
+}
