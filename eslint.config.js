@@ -5,14 +5,19 @@ const TIME = 'Time comes from the injected scheduler: see src/time.';
 const CHANCE = 'Chance is injected: a seed or a source given by the composition root.';
 
 export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/', 'visualizer/inspect-compat/'] },
+  { ignores: ['dist/', 'node_modules/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   ...tseslint.configs.recommendedTypeChecked.map((config) => ({ ...config, files: ['**/*.{ts,tsx}'] })),
   {
     files: ['**/*.{ts,tsx}'],
     languageOptions: {
       parserOptions: {
-        project: ['./tsconfig.json', './test/tsconfig.json', './visualizer/tsconfig.json'],
+        project: [
+          './tsconfig.json',
+          './test/tsconfig.json',
+          './visualizer/tsconfig.json',
+          './visualizer/inspect-compat/tsconfig.json',
+        ],
         tsconfigRootDir: import.meta.dirname,
       },
     },

@@ -262,6 +262,12 @@ describe('tables of options', () => {
     expect(namesOf('docs/sockets.md').sort()).toEqual([...own, 'keepAlive', ...KEEP_ALIVE].sort());
   });
 
+  test('visualizer.md names the options of a visualizer, and no others', () => {
+    const own = fieldsOf('src/inspect/visualizer/visualizer-options.ts', 'VisualizerOptions');
+    expect(own).toContain('control');
+    expect(namesOf('docs/visualizer.md').sort()).toEqual([...own].sort());
+  });
+
   const session: Record<string, unknown> = { ...parseSessionOptions({}, 'session') };
   const socket: Record<string, unknown> = { ...parseTcpSocketOptions() };
   for (const [name, value] of Object.entries(socket['keepAlive'] as object)) socket[`keepAlive.${name}`] = value;

@@ -100,7 +100,7 @@ const claims = caseFiles.flatMap((file) =>
 );
 
 const isReal = (file: string) =>
-  /real-sockets|node:net'|net-under-test|describe-socket-layer|command\.js'|real-time/.test(
+  /real-sockets|node:net'|net-under-test|describe-socket-layer|command\.js'|real-time|from 'ws'|visualizer\/bounds/.test(
     `${file} ${readFileSync(`${ROOT}${file}`, 'utf8')}`,
   );
 

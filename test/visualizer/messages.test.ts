@@ -239,6 +239,19 @@ describe('ages', () => {
     }
   });
 
+  test('where more than one in ten of all stays is long, staying is what the state is for: nobody is stuck', async () => {
+    connectPeers(4);
+    const page = await open();
+    page.send({ type: 'subscribe', topic: 'overview', source: 'echo' });
+    await look(page, 1);
+    for (const peer of connectPeers(35)) peer.end();
+    for (let n = 2; n < 9; n += 1) expect((await look(page, n)).stuck).toEqual([]);
+    // One more that has ended, and the four are a tenth.
+    for (const peer of connectPeers(1)) peer.end();
+    const { stuck } = await look(page, 9);
+    expect(stuck.map(({ count }) => count)).toContain(4);
+  });
+
   test('before 20 stays have ended nothing is called usual, and nobody stuck', async () => {
     connectPeers(1);
     const page = await open();

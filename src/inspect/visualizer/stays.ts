@@ -18,6 +18,11 @@ const LIMIT_MIN_MS = 10_000;
 const USUAL_TIMES = 4;
 /** Stays that have to have ended before anything can be called usual. */
 const ENDED_MIN = 20;
+/**
+ * Who is stuck is an exception: of all stays that were seen, those of the stuck and those that have ended, one in ten at most. Where
+ * more sessions than that stay for long, staying is what the state is for, and the short stays are the exception.
+ */
+const STUCK_SHARE = 0.1;
 /** Of stays that no look has seen: less than from one look to the next. */
 const UNSEEN_MS = 1_000;
 /** 2^39 ms are 17 years. */
@@ -189,12 +194,15 @@ class ChartStays {
 
   /** @param ages ascending */
   #stuckIn(state: number, ages: Float64Array): Stuck | undefined {
-    const usualMs = this.#usualMs(state);
+    const ended = this.#ended(state);
+    const usualMs = this.#usualMs(state, ended);
     if (usualMs === undefined) return undefined;
     const limitMs = Math.max(LIMIT_MIN_MS, USUAL_TIMES * usualMs);
     const from = ages.findIndex((ageMs) => ageMs > limitMs);
     if (from < 0) return undefined;
-    return { chart: this.#chart, state, count: ages.length - from, oldestMs: ages.at(-1)!, usualMs, limitMs };
+    const count = ages.length - from;
+    if (count > STUCK_SHARE * (ended + count)) return undefined;
+    return { chart: this.#chart, state, count, oldestMs: ages.at(-1)!, usualMs, limitMs };
   }
 
   #note(state: number, stayMs: number, count: number): void {
@@ -203,12 +211,16 @@ class ChartStays {
     histogram[bucket] = histogram[bucket]! + count;
   }
 
+  /** Stays that have ended. */
+  #ended(state: number): number {
+    return this.#histograms[state]?.reduce((sum, count) => sum + count, 0) ?? 0;
+  }
+
   /** 99 % of the stays were shorter; `undefined`: too few have ended. */
-  #usualMs(state: number): number | undefined {
+  #usualMs(state: number, ended: number): number | undefined {
     const histogram = this.#histograms[state];
-    const total = histogram?.reduce((sum, count) => sum + count, 0) ?? 0;
-    if (!histogram || total < ENDED_MIN) return undefined;
-    let left = total * 0.99;
+    if (!histogram || ended < ENDED_MIN) return undefined;
+    let left = ended * 0.99;
     for (let bucket = 0; bucket < BUCKETS; bucket += 1) {
       const count = histogram[bucket]!;
       // In between it is taken for even.

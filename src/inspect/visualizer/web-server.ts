@@ -111,7 +111,11 @@ export class WebServer {
       this.#sockets.add(socket);
       socket.on('close', () => this.#sockets.delete(socket)).on('error', () => socket.destroy());
     });
-    server.on('clientError', (_error, socket) => refuse(socket, 400, 'Bad Request'));
+    server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      // A browser opens connections before it needs them, and would take an answer on one of them for that to its next request.
+      if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') socket.destroy();
+      else refuse(socket, 400, 'Bad Request');
+    });
     return new Promise((resolve, reject) => {
       const onError = (error: NodeJS.ErrnoException) =>
         reject(new VisualizerError('LISTEN_FAILED', explain(error, host, port), { cause: error }));

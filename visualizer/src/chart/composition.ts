@@ -234,7 +234,8 @@ export class Composition {
       const extra = (inner - widthOf(row)) / row.length;
       let x = REGION_GAP;
       row.forEach((block, column) => {
-        const moved = movedBy(block, { x, y });
+        // What is in a region stays in its middle.
+        const moved = movedBy(block, { x: x + extra / 2, y });
         const name = `state ${children[index * perRow + column]!}`;
         const width = block.width + extra;
         areas.push([name, { x, y, width, height }], ...moved.areas.filter(([other]) => other !== name));

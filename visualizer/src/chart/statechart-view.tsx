@@ -49,7 +49,7 @@ export interface StatechartViewProps {
   readonly heatText?: readonly (string | undefined)[];
   readonly active?: Place;
   readonly taken?: Taken;
-  /** Types of events that can be sent now. */
+  /** Types of events that can be sent now; without it, and without `onEvent`, none are offered. */
   readonly possible?: readonly string[];
   readonly onState?: (state: number) => void;
   readonly onEvent?: (type: string) => void;
@@ -76,7 +76,7 @@ export function StatechartView(props: StatechartViewProps) {
     exportSvg: () => drawing.current?.exportSvg(),
     fit: () => drawing.current?.fit(),
   }));
-  const hasChoices = possible !== undefined && possible.length > 0 && onEvent !== undefined;
+  const hasChoices = possible !== undefined && onEvent !== undefined;
   return (
     <div className="statechart">
       <div className="statechart-panel" ref={panel}>
@@ -92,6 +92,7 @@ export function StatechartView(props: StatechartViewProps) {
       </div>
       {hasChoices && (
         <div className="statechart-choices" role="group" aria-label="Events that can be sent now">
+          {possible.length === 0 && <span className="muted">no event can be sent now</span>}
           {possible.map((type) => (
             <button key={type} onClick={() => onEvent(type)}>
               {type}

@@ -70,26 +70,51 @@ export function RecordedWaitsPart({ count, max, note }: RecordedWaitsPartProps) 
   );
 }
 
+interface TimerGroup {
+  readonly key: string;
+  readonly chart: string;
+  readonly label: string;
+  /** Timers of this name: a chart may set many for one thing. */
+  readonly count: number;
+  /** Of the next one. */
+  readonly delayMs: number;
+  readonly dueAtMs: number | null;
+}
+
+function timerGroups(timers: Vitals['timers']): readonly TimerGroup[] {
+  const due = ({ dueAtMs }: { readonly dueAtMs: number | null }) => dueAtMs ?? Infinity;
+  const groups = new Map<string, TimerGroup>();
+  for (const { chart, label, delayMs, dueAtMs } of [...timers].sort((x, y) => due(x) - due(y))) {
+    const key = `${chart} ${label}`;
+    const found = groups.get(key);
+    const name = chart === 'session' ? 'transport' : 'protocol';
+    groups.set(
+      key,
+      found ? { ...found, count: found.count + 1 } : { key, chart: name, label, count: 1, delayMs, dueAtMs },
+    );
+  }
+  return [...groups.values()];
+}
+
 export function TimersPart({ vitals }: { vitals: Vitals }) {
   const now = useNow(vitals.atMs, 200);
-  const timers = [...vitals.timers].sort((a, b) => (a.dueAtMs ?? Infinity) - (b.dueAtMs ?? Infinity));
-  const shown = timers.slice(0, 6);
+  const groups = timerGroups(vitals.timers);
   return (
     <section className="vitals-part" aria-label="Timers">
       <header>
         <h2>Timers</h2>
-        <span className="faint">{timers.length === 0 ? 'none' : countText(timers.length)}</span>
+        <span className="faint">{groups.length === 0 ? 'none' : 'next of each'}</span>
       </header>
       <ul className="timers">
-        {shown.map(({ chart, label, delayMs, dueAtMs }, index) => {
+        {groups.map(({ key, chart, label, count, delayMs, dueAtMs }) => {
           const left = dueAtMs === null ? undefined : Math.max(0, dueAtMs - now);
           const share = left === undefined || delayMs === 0 ? 0 : Math.min(1, left / delayMs);
           return (
-            <li
-              key={index}
-              title={`of the ${chart === 'session' ? 'transport' : 'protocol'}, ${durationText(delayMs)} in all`}
-            >
-              <span className="timers-label">{label}</span>
+            <li key={key} title={`of the ${chart}, ${durationText(delayMs)} in all`}>
+              <span className="timers-label">
+                {label}
+                {count > 1 && <span className="faint"> × {countText(count)}</span>}
+              </span>
               <span className="timers-bar">
                 <i style={{ width: `${share * 100}%` }} />
               </span>
@@ -98,9 +123,6 @@ export function TimersPart({ vitals }: { vitals: Vitals }) {
           );
         })}
       </ul>
-      {timers.length > shown.length && (
-        <p className="faint">and {countText(timers.length - shown.length)} later ones</p>
-      )}
     </section>
   );
 }
