@@ -26,6 +26,7 @@ import {
 } from './feed.js';
 import { insideOf, type Inside } from './inside.js';
 import { LiveFeedSession, type FollowedBy } from './live-feed-session.js';
+import { Masks } from './masks.js';
 import { Tally } from './tally.js';
 import { takenEvents, vitalsOf } from './vitals.js';
 import { WatchedSession } from './watched-session.js';
@@ -51,6 +52,7 @@ class LiveFeed implements Feed, FollowedBy {
   readonly sessionTally: Tally;
   readonly protocolTally: Tally;
   readonly changes: Observable<FeedChange>;
+  readonly masks: Masks;
 
   readonly #inside: Inside;
   readonly #payloads: boolean;
@@ -68,7 +70,8 @@ class LiveFeed implements Feed, FollowedBy {
     this.#inside = inside;
     this.#payloads = payloads;
     const { runtime, owner, kind } = inside;
-    const { machine, shared = {} } = runtime.protocol;
+    const { machine, shared = {}, secrets = {} } = runtime.protocol;
+    this.masks = new Masks(payloads ? {} : secrets);
     this.charts = {
       owner: readChart(owner.snapshot.machine as AnyStateMachine),
       sweeper: kind === 'server' ? readChart(gcSweeperMachine) : undefined,
@@ -145,7 +148,7 @@ class LiveFeed implements Feed, FollowedBy {
   }
 
   get recent(): readonly EndedSession[] {
-    return this.#inside.runtime.registry.registry.recent.map(endedSession);
+    return this.#inside.runtime.registry.registry.recent.map((record) => endedSession(record, this.masks));
   }
 
   watch(id: string, listener: WatchListener): Watch {
@@ -173,7 +176,9 @@ class LiveFeed implements Feed, FollowedBy {
     try {
       if (snapshot.status !== 'active' || !snapshot.can(event)) why = `the chart does not take ${type} now`;
     } catch (error) {
-      why = `a guard cannot judge this ${type}: ${String((error as Error | null)?.message ?? error)}`;
+      const text = String((error as Error | null)?.message ?? error);
+      // It may quote what is secret, as texts of errors in recordings may.
+      why = `a guard cannot judge this ${type}: ${this.masks.hasAny ? '*'.repeat(text.length) : text}`;
     }
     if (why !== undefined) {
       const taken = takenEvents(snapshot, reservedEvents).join(', ') || 'none';
@@ -263,14 +268,16 @@ class LiveFeed implements Feed, FollowedBy {
     return vitalsOf(session, {
       waitTimeoutMs: this.waitTimeoutMs,
       reservedEvents: runtime.reservedEvents,
+      masks: this.masks,
       nowMs: this.nowMs(),
     });
   }
 }
 
-function endedSession({ peer, statistics, ...record }: SessionRecord): EndedSession {
-  const { id, key, reason, option, closedBy, startedAtMs, endedAtMs } = record;
+function endedSession({ peer, statistics, ...record }: SessionRecord, masks: Masks): EndedSession {
+  const { id, reason, option, closedBy, startedAtMs, endedAtMs } = record;
   const { bytesReceived, bytesSent } = statistics;
   const text = addressText(peer);
+  const key = record.key && masks.textOf('SET_KEY', 'key', record.key);
   return { id, key, peer: text, reason, option, closedBy, startedAtMs, endedAtMs, bytesReceived, bytesSent };
 }

@@ -4,12 +4,14 @@ import type { Session } from '../session/session.js';
 import type { SessionInside } from '../session/tap.js';
 import { addressText } from './address-text.js';
 import type { FeedSession } from './feed.js';
+import type { Masks } from './masks.js';
 import type { Tally } from './tally.js';
 
 /** What all sessions of a feed have in common. */
 export interface FollowedBy {
   readonly sessionTally: Tally;
   readonly protocolTally: Tally;
+  readonly masks: Masks;
   nowMs(): number;
   moved(session: LiveFeedSession): void;
 }
@@ -47,7 +49,8 @@ export class LiveFeedSession implements FeedSession {
   }
 
   get key(): string | undefined {
-    return this.live.key;
+    const { key } = this.live;
+    return key && this.#feed.masks.textOf('SET_KEY', 'key', key);
   }
 
   get peer(): string {

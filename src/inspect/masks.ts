@@ -28,6 +28,12 @@ export class Masks {
     return typeof type === 'string' ? this.#byType.get(type) : undefined;
   }
 
+  /** A text that is shown by itself, and stands in a field of such a one. */
+  textOf(type: string, field: string, text: string): string {
+    const tree = this.#byType.get(type);
+    return tree === true || tree?.has(field) ? '*'.repeat(text.length) : text;
+  }
+
   /** Besides what is named of its type: of an event that XState itself gives the protocol's chart, whose input becomes its context. */
   ofOwnEvent({ type, error }: { readonly type?: unknown; readonly error?: unknown }): MaskTree | undefined {
     if (type === 'xstate.init') return this.context && new Map([['input', this.context]]);

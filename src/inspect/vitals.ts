@@ -4,15 +4,17 @@ import type { PendingTimer } from '../engine/engine.js';
 import { eventName } from './chart-names.js';
 import type { SessionChart, Vitals } from './feed.js';
 import type { LiveFeedSession } from './live-feed-session.js';
+import type { Masks } from './masks.js';
 
 export interface VitalsParts {
   readonly waitTimeoutMs: number;
   /** Types that nobody sends to a protocol's chart but the runtime. */
   readonly reservedEvents: ReadonlySet<string>;
+  readonly masks: Masks;
   readonly nowMs: number;
 }
 
-export function vitalsOf(of: LiveFeedSession, { waitTimeoutMs, reservedEvents, nowMs }: VitalsParts): Vitals {
+export function vitalsOf(of: LiveFeedSession, { waitTimeoutMs, reservedEvents, masks, nowMs }: VitalsParts): Vitals {
   const { live } = of;
   const { waitTimeoutCountMax, waitTimeoutCount } = live.transportSnapshot.context;
   return {
@@ -30,7 +32,7 @@ export function vitalsOf(of: LiveFeedSession, { waitTimeoutMs, reservedEvents, n
     inputBytes: live.inputBytes,
     queuedBytes: live.queuedBytes,
     pendingHandlers: live.pendingHandlers,
-    groups: live.groups,
+    groups: live.groups.map((group) => masks.textOf('JOIN', 'group', group)),
     statistics: live.statistics.toJSON(),
     tcp: live.tcpInfo() ?? null,
     can: takenEvents(live.protocolSnapshot, reservedEvents),

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { assign, createMachine, raise } from 'xstate';
+import { assign, createMachine, emit, raise } from 'xstate';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import chat from '../../examples/chat/index.js';
 import media from '../../examples/media-control/index.js';
@@ -300,6 +300,45 @@ describe('secrets', () => {
     for (const secret of ['hunter2', 'swordfish', 'initial-secret', 'vault-pin', '$bytes'])
       expect(text).not.toContain(secret);
     expect(viewer.watch.lines[0]).toMatchObject({ payloads: false, masked: { LINE: ['text'] } });
+  });
+
+  /** Takes each line as its key, and as the name of a group; what fits no guard is thrown with all that is known. */
+  const keyed = labProtocol({
+    secrets: { SET_KEY: ['key'], JOIN: ['group'], context: ['token'] },
+    implementations: {
+      actions: {
+        take: emit(({ event }: any) => ({ type: 'SET_KEY', key: event.text })),
+        join: emit(({ event }: any) => ({ type: 'JOIN', group: event.text })),
+      },
+      guards: {
+        isRight: ({ context }: any) => {
+          throw new Error(`not ${context.token}`);
+        },
+      },
+    },
+    machine: {
+      context: { token: 'vault-pin' },
+      on: { LINE: { actions: ['take', 'join'] }, TRY: { guard: 'isRight', actions: 'take' } },
+    },
+  });
+
+  test('are masked where a session is listed and looked at, live and ended, and in what is said of an event that it cannot judge', async () => {
+    const { peer, feed, time, server } = await one(keyed);
+    says(peer, 'hunter2');
+    const viewer = new Viewer(feed);
+    const open = createFeed(server, { payloads: true });
+    expect([server.sessions.get('1')!.key, open.session('1')!.key]).toEqual(['hunter2', 'hunter2']);
+    expect(open.watch('1', { line: () => {}, ended: () => {} }).vitals().groups).toEqual(['hunter2']);
+    expect(() => open.sendEvent('1', { type: 'TRY' })).toThrow('vault-pin');
+
+    expect(feed.session('1')!.key).toBe('*******');
+    expect(viewer.watch.vitals().groups).toEqual(['*******']);
+    expect(() => feed.sendEvent('1', { type: 'TRY' })).toThrow(
+      /^a guard cannot judge this TRY: \*+; it would take: LINE, TRY$/,
+    );
+    feed.closeSession('1', 'force');
+    time.advanceBy(10_000);
+    expect([feed.recent.at(-1)!.key, open.recent.at(-1)!.key]).toEqual(['*******', 'hunter2']);
   });
 
   test('and bytes are shown by a feed with payloads', async () => {

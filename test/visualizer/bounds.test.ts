@@ -1,7 +1,7 @@
 /** What a page cannot do to the process: grow its memory, keep it busy, or slow the sessions down. */
 import { connect, type Socket } from 'node:net';
 import { once } from 'node:events';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import echo from '../../examples/echo/index.js';
 import { createFeed } from '../../src/inspect/create-feed.js';
 import { LIMITS, type PageMessage } from '../../src/inspect/visualizer/messages.js';
@@ -76,8 +76,9 @@ function frameOf(message: object): Buffer {
 /** A page whose socket the test is: it takes what it is given, and says how much of that waits. */
 function hubWithPage() {
   const errors: unknown[] = [];
+  const feed = createFeed(server);
   const whole = new VisualizerHub({
-    targets: [{ feed: createFeed(server) }],
+    targets: [{ feed }],
     control: false,
     payloads: false,
     recordings: undefined,
@@ -98,7 +99,7 @@ function hubWithPage() {
     await whole.end();
     expect(errors).toEqual([]);
   };
-  return { hub, socket, end };
+  return { hub, socket, feed, end };
 }
 
 function connectPeers(count: number): void {
@@ -234,6 +235,27 @@ describe('a page that stops reading', () => {
     socket.bufferedAmount += 1;
     hub.receive({ type: 'ping' });
     expect(socket.isTerminated).toBe(true);
+    await end();
+  });
+
+  test('and is dropped by the first answer about a session leaves nobody behind who looks at that', async () => {
+    connectPeers(1);
+    const { hub, socket, feed, end } = hubWithPage();
+    const watches: string[] = [];
+    const watch = feed.watch.bind(feed);
+    vi.spyOn(feed, 'watch').mockImplementation((id, listener) => {
+      const looking = watch(id, listener);
+      watches.push(`looks at ${id}`);
+      const stop = () => {
+        watches.push(`has left ${id}`);
+        looking.stop();
+      };
+      return { ...looking, stop };
+    });
+    socket.bufferedAmount = 4 * 2 ** 20 + 1;
+    hub.receive({ type: 'subscribe', topic: 'session', source: 'echo', id: '1' });
+    expect(socket.isTerminated).toBe(true);
+    expect(watches).toEqual(['looks at 1', 'has left 1']);
     await end();
   });
 

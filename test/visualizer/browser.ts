@@ -20,9 +20,9 @@ afterAll(async () => {
 });
 
 afterEach(async () => {
+  await closePages();
   const found = complaints.splice(0).filter((text) => !expected.some((pattern) => pattern.test(text)));
   expected.length = 0;
-  await closePages();
   expect(found).toEqual([]);
 });
 

@@ -5,15 +5,8 @@ import { readChart, type Chart } from '../../src/inspect/index.js';
 import { textWidth } from '../../src/inspect/drawing/text-width.js';
 import { Tree } from '../../visualizer/src/chart/arrows.js';
 import type { LayoutEngine } from '../../visualizer/src/chart/composition.js';
-import {
-  layOutForScreen,
-  NAME,
-  PADDING_X,
-  scaleIn,
-  visibleStates,
-  type LayoutChoice,
-  type ScreenLayout,
-} from '../../visualizer/src/chart/screen-layout.js';
+import { NAME, PADDING_X, scaleIn, visibleStates, type LayoutChoice } from '../../visualizer/src/chart/layout-plan.js';
+import { layOutForScreen, type ScreenLayout } from '../../visualizer/src/chart/screen-layout.js';
 import { charts } from '../inspect/drawing/charts.js';
 import { contains, isOnBorder, overlap, overlaps, type Area } from '../inspect/drawing/svg-geometry.js';
 

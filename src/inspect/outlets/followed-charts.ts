@@ -178,6 +178,7 @@ export class FollowedCharts {
         isProtocols: name.startsWith('shared:'),
       });
       this.#add(chart);
+      if (this.#wires.closed) return;
       const untap = actor.tap(this.#tapOf(chart));
       known.set(actor, () => {
         untap();
@@ -212,11 +213,14 @@ export class FollowedCharts {
     };
     this.#add(transport);
     this.#add(protocol);
+    if (this.#wires.closed) return;
     const untap = session.tap({ transport: this.#tapOf(transport), protocol: this.#tapOf(protocol), ended: end });
     this.#sessions.set(key, untap);
   }
 
+  /** A viewer that cannot take it lets go of everything, which closes the wires. */
   #add(chart: LiveChart): void {
+    if (this.#wires.closed) return;
     this.#charts.set(chart.id, chart);
     this.#tell(() => this.#follower.began(chart));
   }

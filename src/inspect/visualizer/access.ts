@@ -29,7 +29,7 @@ export function hostNames(host: string | undefined): readonly string[] {
   const own = ['127.0.0.1', 'localhost', '::1'];
   if (host === undefined) return own;
   if (isLoopback(host)) return [...new Set([host, ...own])];
-  if (host !== '0.0.0.0' && host !== '::') return [host];
+  if (host !== '0.0.0.0' && host !== '::') return [host.toLowerCase()];
   const addresses = Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address));
   return [...new Set([...own, ...addresses, hostname().toLowerCase()])];
 }

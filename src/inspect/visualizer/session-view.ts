@@ -29,7 +29,7 @@ export class SessionView {
       return;
     }
     this.#watch = shown.feed.watch(id, { line: (line) => this.#take(line), ended: () => (this.#isOver = true) });
-    const lines = this.#watch.lines.slice(-LIMITS.lines).map(withinBounds);
+    const lines = lastOf(this.#watch.lines).map(withinBounds);
     send({ type: 'detail', source: shown.name, id, row: rowOf(session), lines, vitals: this.#watch.vitals() });
   }
 
@@ -85,4 +85,9 @@ function withinBounds(line: RecordingLine): RecordingLine {
     return [field, { ...named, $elided: `${size} characters` }];
   });
   return Object.fromEntries(bounded) as RecordingLine;
+}
+
+/** Header and checkpoint say what the others are about: of too many lines those in between are left out. */
+function lastOf(lines: readonly RecordingLine[]): readonly RecordingLine[] {
+  return lines.length <= LIMITS.lines ? lines : [...lines.slice(0, 2), ...lines.slice(2 - LIMITS.lines)];
 }

@@ -294,7 +294,9 @@ export class Viewer {
     if (this.#watched.size >= LIMITS.watched)
       throw new MessageError(`a page looks at ${LIMITS.watched} sessions at most`);
     const watched = new SessionView(shown, message.id, nowMs, (answer) => this.send(answer));
-    this.#watched.set(key, watched);
+    // Its answer may have been one too many: then the page is gone.
+    if (this.#isOver) watched.end();
+    else this.#watched.set(key, watched);
   }
 
   #command(command: Command): void {

@@ -1,6 +1,6 @@
 /** What a viewer of `@xstate/inspect` is told, and what it may do; with its real receiver: test/inspect-compat. */
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { assign, sendTo, setup } from 'xstate';
 import chat from '../../../examples/chat/index.js';
 import knockKnock from '../../../examples/knock-knock/index.js';
@@ -10,6 +10,8 @@ import { createFeed } from '../../../src/inspect/create-feed.js';
 import { createOutlets, type OutletsOptions, type OutletTarget } from '../../../src/inspect/outlets.js';
 import type { Outlet, OutletRequest } from '../../../src/inspect/outlets/outlet.js';
 import { defineProtocol, type AnyProtocol, type ProtocolCommand } from '../../../src/session/protocol.js';
+import { LiveSession } from '../../../src/session/live-session.js';
+import type { SessionTap } from '../../../src/session/tap.js';
 import { createWorld, readRecording, type World, type WorldTcpServer } from '../../../src/testing/index.js';
 import { FakeViewer } from './fake-viewer.js';
 
@@ -198,6 +200,32 @@ describe('a viewer', () => {
     expect(slow.sent).toEqual([]);
     expect(other.closed).toBeUndefined();
     expect(other.lines()).toContain('service.state knock-knock/1/protocol');
+  });
+
+  test('that is let go while it is told of a session that has come leaves no tap on it', async () => {
+    const { server, connect } = await shown(knockKnock);
+    const taps: SessionTap[] = [];
+    const { tap } = LiveSession.prototype;
+    const spy = vi.spyOn(LiveSession.prototype, 'tap').mockImplementation(function (this: LiveSession, one) {
+      const off = tap.call(this, one);
+      taps.push(one);
+      return () => {
+        taps.splice(taps.indexOf(one), 1);
+        off();
+      };
+    });
+    const slow = connect();
+    const send = slow.send.bind(slow);
+    // The next one after that is of the session that the server socket has accepted.
+    slow.send = (text) => {
+      send(text);
+      if (slow.lines().includes('service.state knock-knock/server-socket')) slow.bufferedAmount = 8 * 1024 * 1024 + 1;
+    };
+    join(server);
+    spy.mockRestore();
+    expect(slow.closed).toEqual({ code: 1013, reason: 'it reads too slowly' });
+    // The world has one of its own, of the protocol's chart alone.
+    expect(taps.filter(({ transport, protocol }) => transport && protocol)).toHaveLength(0);
   });
 
   test('is one of four, and a fifth is refused', async () => {

@@ -6,14 +6,8 @@ import { oneLine } from '../../../src/inspect/drawing/labels.js';
 import type { Area, Point } from '../../../src/inspect/drawing/places.js';
 import { textWidth } from '../../../src/inspect/drawing/text-width.js';
 import { anchorOf, headPath, leapPath, leapPoints, linePath, type Anchor } from './geometry.js';
-import {
-  SMALL,
-  SMALL_LINE,
-  type LabelLine,
-  type ScreenArrow,
-  type ScreenBox,
-  type ScreenLayout,
-} from './screen-layout.js';
+import { SMALL, SMALL_LINE, type LabelLine } from './layout-plan.js';
+import type { ScreenArrow, ScreenBox, ScreenLayout } from './screen-layout.js';
 
 export interface ArrowShapeProps {
   readonly chart: Chart;
@@ -213,7 +207,6 @@ function StateTaken({
   transition: ChartTransition;
   layout: ScreenLayout;
 }) {
-  const height = box.isOuter ? box.headHeight : box.height;
   return (
     <>
       <rect
@@ -227,7 +220,7 @@ function StateTaken({
       <Note
         className="is-taken"
         lines={[oneLine(transition.label)]}
-        at={{ x: box.x + box.width / 2, y: box.y + height + 4, place: 'on' }}
+        at={{ x: box.x + box.width / 2, y: box.y + 2, place: 'above' }}
         page={layout}
       />
     </>

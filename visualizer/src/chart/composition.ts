@@ -8,7 +8,7 @@
  */
 import type { ElkExtendedEdge, ElkNode, ElkPort, LayoutOptions } from 'elkjs/lib/elk-api.js';
 import type { Area, Point } from '../../../src/inspect/drawing/places.js';
-import { DOT_X, headSize, linesSize, markSize, round, scaleIn, type Plan } from './screen-layout.js';
+import { DOT_X, headSize, linesSize, markSize, round, scaleIn, type Plan } from './layout-plan.js';
 
 export interface LayoutEngine {
   layout(graph: ElkNode): Promise<ElkNode>;

@@ -2,7 +2,8 @@
 import { useEffect, useMemo, useState } from 'react';
 import type { Chart } from '../../../src/inspect/drawing/chart.js';
 import { elkEngine } from './elk-engine.js';
-import { layOutForScreen, type LayoutChoice, type ScreenLayout } from './screen-layout.js';
+import type { LayoutChoice } from './layout-plan.js';
+import { layOutForScreen, type ScreenLayout } from './screen-layout.js';
 
 /** Of how layouts are made: one that another version of this page has kept is not taken. */
 const VERSION = 2;

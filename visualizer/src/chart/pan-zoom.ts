@@ -1,7 +1,7 @@
 /** Moving about a drawing: by hand, wheel, fingers and keys. The page is not rendered for it: one attribute changes. */
 import { useLayoutEffect, useRef, type RefObject } from 'react';
 import type { Area, Point } from '../../../src/inspect/drawing/places.js';
-import type { Size } from './screen-layout.js';
+import type { Size } from './layout-plan.js';
 
 const SCALE_MIN = 0.15;
 const SCALE_MAX = 4;

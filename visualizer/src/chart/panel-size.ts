@@ -1,6 +1,6 @@
 /** The shape of a panel, coarsely: a chart is laid out anew where it has become another, not with every pixel. */
 import { useEffect, useState, type RefObject } from 'react';
-import type { Size } from './screen-layout.js';
+import type { Size } from './layout-plan.js';
 
 /** Width by height. */
 const RATIOS = [0.5, 0.9, 1.5, 2.6, 5];

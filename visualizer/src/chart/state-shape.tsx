@@ -4,7 +4,8 @@ import type { ChartState } from '../../../src/inspect/drawing/chart.js';
 import { oneLine } from '../../../src/inspect/drawing/labels.js';
 import { textWidth } from '../../../src/inspect/drawing/text-width.js';
 import { countText } from '../design/text.js';
-import { BAR_Y, NAME, PADDING_X, type ScreenBox } from './screen-layout.js';
+import { BAR_Y, NAME, PADDING_X } from './layout-plan.js';
+import type { ScreenBox } from './screen-layout.js';
 
 const RADIUS = 6;
 /** Between the two lines of a final state. */

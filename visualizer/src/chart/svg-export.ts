@@ -1,5 +1,5 @@
 /** What is seen of a drawing as a file of its own: styles and colours are written into it as they are now. */
-import type { Size } from './screen-layout.js';
+import type { Size } from './layout-plan.js';
 
 /** @returns the text of an SVG file, the whole chart in it at its own size */
 export function exportedSvg(svg: SVGSVGElement, content: SVGGElement, { width, height }: Size): string {
