@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createTcpServer, type TcpServer } from '../../src/server.js';
+import { hostNames } from '../../src/inspect/visualizer/access.js';
 import { createVisualizer, makeVisualizer, type Visualizer } from '../../src/inspect/visualizer/visualizer.js';
 import type { VisualizerOptions } from '../../src/inspect/visualizer/visualizer-options.js';
 import echo from '../../examples/echo/index.js';
@@ -136,6 +137,10 @@ describe('security: the name by which it is called', () => {
       expect(answer.status).toBe(403);
       tellsNothing(answer);
     }
+  });
+
+  test('a name that it was told to listen on is its own in any case: browsers write it small', () => {
+    expect(hostNames('Build.Example')).toEqual(['build.example']);
   });
 
   test('no `Host`, and two of them, are refused', async () => {

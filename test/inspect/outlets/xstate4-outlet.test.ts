@@ -205,7 +205,7 @@ describe('a viewer', () => {
   test('that is let go while it is told of a session that has come leaves no tap on it', async () => {
     const { server, connect } = await shown(knockKnock);
     const taps: SessionTap[] = [];
-    const { tap } = LiveSession.prototype;
+    const tap = Reflect.get(LiveSession.prototype, 'tap') as (this: LiveSession, one: SessionTap) => () => void;
     const spy = vi.spyOn(LiveSession.prototype, 'tap').mockImplementation(function (this: LiveSession, one) {
       const off = tap.call(this, one);
       taps.push(one);
