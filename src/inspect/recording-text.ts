@@ -9,7 +9,7 @@ import { sessionMachine } from '../../machines/session.js';
 import { describeChart } from './chart-description.js';
 import { readChart, transitionId } from './drawing/chart.js';
 import { bothTrees, Masks, type MaskTree } from './masks.js';
-import { ByteCount, fromPlain, toPlain, type PlainLimits, type PlainOptions } from './plain-data.js';
+import { ByteCount, fromPlain, toPlain, type PlainOptions } from './plain-data.js';
 import { RecordingError } from './recording-error.js';
 import {
   RECORDING_VERSION,
@@ -26,7 +26,7 @@ const FORMAT = 'wirechart recording';
 /** @param packageVersion of this package, for the header */
 export function writeRecording(recorder: SessionRecorder, protocol: AnyProtocol, packageVersion: string): string {
   const { session, options, record, dropped } = recorder;
-  const writer = new RecordingLines(protocol, options.payloads);
+  const writer = new RecordingLines(protocol, { payloads: options.payloads });
   const header = writer.header(session, { packageVersion, dropped });
   const lines = [header, ...recorder.entries.map((entry) => writer.entry(entry)), writer.end(record)];
   return `${lines.map((line) => JSON.stringify(line)).join('\n')}\n`;
@@ -36,23 +36,25 @@ export function writeRecording(recorder: SessionRecorder, protocol: AnyProtocol,
 export type RecordingJson = Readonly<Record<string, unknown>>;
 
 /** Makes the lines of one recording, in order. */
+export interface LinesOptions extends Pick<PlainOptions, 'limits' | 'countsBytes'> {
+  /** Bytes are written as far as they were kept, and nothing is masked. */
+  readonly payloads: boolean;
+  /** Number of the first entry. */
+  readonly from?: number;
+}
+
 export class RecordingLines {
   readonly #protocol: AnyProtocol;
   readonly #payloads: boolean;
   readonly #secrets: Secrets;
   readonly #masks: Masks;
-  readonly #limits: { readonly limits: PlainLimits } | undefined;
+  readonly #plain: Pick<PlainOptions, 'limits' | 'countsBytes'>;
   #count: number;
   /** Messages that a step's command holds, by where: `[entry, command]`. They need not be written twice. */
   #sent = new Map<unknown, readonly [number, number]>();
 
-  /**
-   * @param payloads bytes are written as far as they were kept, and nothing is masked
-   * @param from number of the first entry
-   * @param limits of one value in a line; default: those of a file
-   */
-  constructor(protocol: AnyProtocol, payloads: boolean, from = 0, limits?: PlainLimits) {
-    this.#limits = limits && { limits };
+  constructor(protocol: AnyProtocol, { payloads, from = 0, ...plain }: LinesOptions) {
+    this.#plain = plain;
     this.#protocol = protocol;
     this.#payloads = payloads;
     this.#secrets = payloads ? {} : (protocol.secrets ?? {});
@@ -106,11 +108,11 @@ export class RecordingLines {
       if (isEmpty || name in head) continue;
       // One by one: of what cannot be looked at the others are no worse for it, and a list stays a list.
       if (name === 'commands')
-        plain[name] = (value as unknown[]).map((command) => toPlain(command, { masks, ...this.#limits }));
+        plain[name] = (value as unknown[]).map((command) => toPlain(command, { masks, ...this.#plain }));
       else if (name === 'context') plain[name] = this.#contextPart(entry as LiveStep);
       else if (name === 'taken') plain[name] = (value as AnyTransitionDefinition[]).flatMap(idsOf);
       else if (name === 'bytes') plain[name] = this.#bytes(value);
-      else plain[name] = toPlain(value, { masks, tree: treeOfPart(entry, name, masks), ...this.#limits });
+      else plain[name] = toPlain(value, { masks, tree: treeOfPart(entry, name, masks), ...this.#plain });
     }
     return { ...head, ...plain };
   }
@@ -130,7 +132,7 @@ export class RecordingLines {
   /** A recorder may have kept them for a reader who is to see them. */
   #bytes(bytes: unknown): unknown {
     return toPlain(bytes instanceof Uint8Array && !this.#payloads ? new ByteCount(bytes.byteLength) : bytes, {
-      ...this.#limits,
+      ...this.#plain,
     });
   }
 
@@ -142,7 +144,7 @@ export class RecordingLines {
     // One by one: of what cannot be looked at the others are no worse for it.
     const fields = Object.keys(set).map((key) => {
       const own = tree === true ? tree : tree?.get(key);
-      return [key.startsWith('$') ? `$${key}` : key, toPlain(set[key], { masks, tree: own, ...this.#limits })];
+      return [key.startsWith('$') ? `$${key}` : key, toPlain(set[key], { masks, tree: own, ...this.#plain })];
     });
     return { set: Object.fromEntries(fields) as object, removed };
   }
@@ -151,12 +153,12 @@ export class RecordingLines {
     const masks = this.#masks;
     const tree = { transport: undefined, protocol: masks.context };
     const chart = (name: ChartName) =>
-      charts && snapshotParts(charts[name], { masks, tree: tree[name], ...this.#limits });
+      charts && snapshotParts(charts[name], { masks, tree: tree[name], ...this.#plain });
     const hasState = codec.state !== undefined && this.#payloads;
     return {
       ...(charts && { charts: { transport: chart('transport'), protocol: chart('protocol') } }),
-      timers: timers.map((timer) => toPlain(timer, { masks, ...this.#limits })),
-      codec: toPlain(hasState ? codec : { name: codec.name }, { ...this.#limits }),
+      timers: timers.map((timer) => toPlain(timer, { masks, ...this.#plain })),
+      codec: toPlain(hasState ? codec : { name: codec.name }, this.#plain),
       input: this.#bytes(input),
       pendingHandlers,
     };

@@ -51,7 +51,8 @@ export class WatchedSession {
     const { session, protocol, recorders, time, payloads } = parts;
     const past = recorders.recorderOf(session);
     const dropped = past?.dropped ?? 0;
-    this.#writer = new RecordingLines(protocol, payloads, dropped, LIMITS);
+    // A recording keeps what a codec made of bytes, which a replay needs; who only looks is shown no bytes at all.
+    this.#writer = new RecordingLines(protocol, { payloads, from: dropped, limits: LIMITS, countsBytes: !payloads });
     const header = this.#writer.header(session, { packageVersion: packageVersion(), dropped });
     this.#header = { kind: 'header', ...header };
     const entries = past?.entries ?? [];

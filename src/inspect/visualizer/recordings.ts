@@ -41,6 +41,8 @@ interface Live {
   readonly recording: LiveRecording;
   readonly name: string;
   readonly wallMs: number;
+  /** As it was measured last. */
+  readonly bytes: number;
 }
 
 interface KnownFile {
@@ -80,9 +82,9 @@ export class Recordings {
 
   /** Newest first. */
   async list(): Promise<readonly RecordingFile[]> {
-    const live = [...this.#live.values()].map(({ recording, name, wallMs }): RecordingFile => {
+    this.#measureNext();
+    const live = [...this.#live.values()].map(({ recording, name, wallMs, bytes }): RecordingFile => {
       const { protocol, session } = recording;
-      const bytes = Buffer.byteLength(recording.text());
       return { name, protocol, session, bytes, wallMs, reason: ASKED_FOR, isLive: true };
     });
     const kept = this.#kept.map(({ file }) => file);
@@ -125,8 +127,18 @@ export class Recordings {
   begin(recording: LiveRecording, wallMs: number): string {
     const { protocol, session } = recording;
     const name = this.#freeName(recordingName({ protocol, session, wallMs }));
-    this.#live.set(keyOf(recording.source, session), { recording, name, wallMs });
+    const bytes = Buffer.byteLength(recording.text());
+    this.#live.set(keyOf(recording.source, session), { recording, name, wallMs, bytes });
     return name;
+  }
+
+  /** How large one is that grows is known by writing all of it: one of them each time, in turn. */
+  #measureNext(): void {
+    const [next] = this.#live;
+    if (!next) return;
+    const [key, live] = next;
+    this.#live.delete(key);
+    this.#live.set(key, { ...live, bytes: Buffer.byteLength(live.recording.text()) });
   }
 
   /** @returns its name; `undefined`: that session was not being recorded */

@@ -119,6 +119,7 @@ class WebVisualizer implements Visualizer {
   #running: Running | undefined;
   #starting: Promise<Running> | undefined;
   #errorCount = 0;
+  #stopping: Promise<void> | undefined;
 
   readonly errors: Observable<VisualizerError> = this.#errors.asObservable();
 
@@ -157,7 +158,12 @@ class WebVisualizer implements Visualizer {
     }
   }
 
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop().finally(() => (this.#stopping = undefined));
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
     // One that is about to listen would do so after it was stopped; if it fails, `start` says so.
     await this.#starting?.catch(() => {});
     const running = this.#running;
@@ -179,6 +185,8 @@ class WebVisualizer implements Visualizer {
     const { control, payloads, recordings, host, port } = this.#options;
     const { root, version } = packagePlace();
     const failed = (error: unknown) => this.#failed(error);
+    // First: what it needs of the disk may not be there, and nothing would end the feeds.
+    const page = readPageFiles(this.#parts.page ?? `${root}dist/visualizer`);
     const targets = this.#parts.targets?.() ?? [];
     const hub = new VisualizerHub({ targets, control, payloads, recordings, version, time: this.#time, failed });
     const sockets = new WebSocketServer({
@@ -192,7 +200,7 @@ class WebVisualizer implements Visualizer {
       host,
       port,
       token: this.#token,
-      page: readPageFiles(this.#parts.page ?? `${root}dist/visualizer`),
+      page,
       recording: (name) => hub.recordings.text(name),
       upgrade: (request, socket, head) => this.#upgrade(request, socket, head),
       upgradeElsewhere: (path, ...rest) => this.#upgradeOutlet(path, ...rest),
