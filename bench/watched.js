@@ -1,8 +1,7 @@
 /**
- * A server with many live sessions on a simulated network, with or without a visualizer, for `figures/watching.js`. The network and the
- * peers are in the same process and cost as much as the server: a machine's descriptors would not do for 20 000 connections and their peers.
- *
- * Load comes only while it is asked for, so that several such processes take turns on one machine.
+ * A server with many live sessions on a simulated network, and a visualizer that comes and goes, for `figures/watching.js`. The network
+ * and the peers are in the same process and cost as much as the server: a machine's descriptors would not do for 20 000 connections
+ * and their peers. Load comes only while it is asked for.
  */
 import echo from '../dist/examples/echo/index.js';
 import { Peers } from '../dist/src/explore/peer.js';
@@ -83,18 +82,20 @@ function act() {
 
 answerParent({
   ...COSTS,
-  /** @param {{ sessions: number, visualizer: boolean }} order @returns the page's address, if there is one */
-  open: async ({ sessions, visualizer: isWatched }) => {
+  /** @param {{ sessions: number }} order */
+  open: async ({ sessions }) => {
     await server.start();
-    if (isWatched) {
-      visualizer = createVisualizer(server, { port: 0 });
-      await visualizer.start();
-    }
     while (talkers.length < sessions) {
       const wave = Array.from({ length: Math.min(WAVE, sessions - talkers.length) }, connect);
       talkers = [...talkers, ...wave];
       await settled(talkers.length);
     }
+  },
+  /** @param {{ on: boolean }} order whether there is a visualizer from now on @returns its address */
+  visualizer: async ({ on }) => {
+    await visualizer?.stop();
+    visualizer = on ? createVisualizer(server) : undefined;
+    await visualizer?.start();
     return visualizer?.url;
   },
   /** @param {{ perSecond: number, ms: number }} order */

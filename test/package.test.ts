@@ -65,7 +65,7 @@ test('the tarball has the code, its sources, the examples and the documents, and
   expect(files).toEqual(
     expect.arrayContaining([
       'package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'bin/wirechart.js', 'dist/src/index.js', 'dist/src/index.d.ts',
-      'dist/machines/session.js', 'dist/examples/echo/index.js', 'src/index.ts', 'machines/session.ts', 'examples/echo/index.ts',
+      'dist/machines/session.js', 'dist/examples/echo/index.js', 'dist/visualizer/index.html', 'dist/visualizer/licenses.md', 'src/index.ts', 'machines/session.ts', 'examples/echo/index.ts',
     ]), // prettier-ignore
   );
   for (const document of readdirSync(join(ROOT, 'docs'))) {
@@ -265,8 +265,13 @@ describe('the prepare script', () => {
       join(layout, 'node_modules/typescript/bin/tsc'),
       `require('node:fs').mkdirSync(process.argv[3] + 'dist'); console.log('compiled');`,
     );
+    mkdirSync(join(layout, 'node_modules/vite'), { recursive: true });
+    writeFileSync(
+      join(layout, 'node_modules/vite/index.js'),
+      `exports.build = async ({ configFile }) => console.log('bundled', require('node:path').relative('.', configFile));`,
+    );
     const { stdout, stderr, status } = prepareIn(layout);
-    expect([stdout, stderr, status]).toEqual(['compiled\n', '', 0]);
+    expect([stdout, stderr, status]).toEqual(['compiled\nbundled visualizer/vite.config.ts\n', '', 0]);
     expect(readdirSync(join(layout, 'dist'))).toEqual([]);
   });
 });

@@ -20,6 +20,14 @@ import {
   type TcpServer,
 } from 'wirechart';
 import { lengthPrefixed, lines, type LineMessage, type MessageIn, type MessageOut } from 'wirechart/codec';
+import {
+  createVisualizer,
+  drawChart,
+  readChart,
+  VisualizerError,
+  type Chart,
+  type Visualizer,
+} from 'wirechart/inspect';
 import echo from '../examples/echo/index.js';
 
 const lineCodec = () => lines();
@@ -187,5 +195,31 @@ describe('servers and clients', () => {
     expectTypeOf(new StartError('EACCES', 'no')).toExtend<Error>();
     expectTypeOf(new StartError('EACCES', 'no').code).toBeString();
     expectTypeOf<RuntimeError['session']>().toEqualTypeOf<string | undefined>();
+  });
+});
+
+describe('wirechart/inspect', () => {
+  test('a visualizer shows a server, a client, several, or none; its options are checked by type and by value', () => {
+    const server = createTcpServer(echo);
+    const client = createTcpClient(echo, { port: 7_000 });
+    for (const visualizer of [createVisualizer(server), createVisualizer([server, client], {}), createVisualizer()]) {
+      expectTypeOf(visualizer).toEqualTypeOf<Visualizer>();
+      expectTypeOf(visualizer.url).toBeString();
+      expectTypeOf<ReturnType<Visualizer['start']>>().resolves.toBeVoid();
+      expectTypeOf<ReturnType<Visualizer['stop']>>().resolves.toBeVoid();
+    }
+    // @ts-expect-error there is no such option
+    expect(() => createVisualizer(server, { allowControl: true })).toThrow('visualizer.allowControl');
+    // @ts-expect-error a number
+    expect(() => createVisualizer(server, { port: '0' })).toThrow('visualizer.port');
+    // @ts-expect-error a session is nothing that can be shown by itself
+    expect(() => createVisualizer('12')).toThrow('createTcpServer or createTcpClient');
+    expectTypeOf<VisualizerError['code']>().toExtend<string>();
+    expectTypeOf(new VisualizerError('INTERNAL', 'no')).toExtend<Error>();
+  });
+
+  test('a chart is plain data, and its drawing a text', () => {
+    expectTypeOf(readChart).returns.toEqualTypeOf<Chart>();
+    expectTypeOf(drawChart).returns.resolves.toBeString();
   });
 });

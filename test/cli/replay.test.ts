@@ -263,7 +263,7 @@ describe('wrong use: exit code 2, and one line that says what to do', () => {
       [['replay', 'package.json'], /^wirechart: package\.json, line 1: this is no recording of wirechart$/],
       [['replay', 'package.json', '--out', 'x'], /^wirechart: --out needs --as-test$/],
       [['serve', 'echo', '--record-all'], /^wirechart: --record-all needs --record <folder>$/],
-      [['serve', 'echo', '--payloads'], /^wirechart: --payloads needs --record <folder>$/],
+      [['serve', 'echo', '--payloads'], /^wirechart: --payloads needs --record <folder> or --visualizer$/],
     ];
     const said = await Promise.all(wrong.map(([args]) => output(...args)));
     expect(said.map(([code, stdout, stderr]) => [code, stdout, stderr.trimEnd()])).toEqual(

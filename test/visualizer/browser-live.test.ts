@@ -9,7 +9,7 @@ import { createTcpServer } from '../../src/server.js';
 import { createSimulatedNetwork } from '../../src/socket/simulated/network.js';
 import { Peers } from '../../src/explore/peer.js';
 import { VirtualTime } from '../../src/time/index.js';
-import { expectComplaint, hasNoBrowser, newPage, type Page } from './browser.js';
+import { closePages, expectComplaint, hasNoBrowser, newPage, type Page } from './browser.js';
 import { chatPeers, type ChatPeer, type Depth } from './fleet.js';
 import { activeStates, countIn, startSite, type Site } from './site.js';
 
@@ -216,6 +216,7 @@ describe.skipIf(hasNoBrowser)('a session', () => {
       time.advanceBy(10_000);
       await page.getByText(/It has ended: wait timeout/).waitFor();
     } finally {
+      await closePages();
       await visualizer.stop();
       const stopped = server.stop({ option: 'force' });
       await time.advanceByAsync(10_000);
@@ -353,5 +354,19 @@ describe.skipIf(hasNoBrowser)('what goes wrong', () => {
         LIMIT,
       )
       .toBe('2');
+  });
+
+  test('a layout worker that never comes to an end: the page works meanwhile, and after 5 s states are a list', async () => {
+    const here = await start();
+    await come(here, 2, 'outside');
+    const page = await newPage();
+    await page.route('**/*worker*', (route) => route.fulfill({ contentType: 'text/javascript', body: 'for (;;);' }));
+    await page.goto(here.visualizer.url);
+    await page.getByText('laying out').first().waitFor();
+    await page.getByRole('link', { name: 'Sessions' }).first().click();
+    await page.getByRole('cell', { name: `127.0.0.1:${peers[0]!.port}` }).waitFor();
+    await page.getByRole('link', { name: 'Overview' }).click();
+    await page.getByText('The chart could not be drawn').first().waitFor();
+    expect(await page.locator('li[data-state="session.connected.flowing"]').count()).toBe(1);
   });
 });

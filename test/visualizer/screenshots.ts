@@ -46,6 +46,8 @@ async function main(folder: string, all: boolean): Promise<number> {
   const talk = new Talk(server);
   try {
     await talk.begin();
+    // So that the rates of the last two minutes have something to show.
+    if (!all) await new Promise((resolve) => setTimeout(resolve, 60_000));
     const watched = await talk.speaker();
     for (const view of views(watched, await talk.recorded(recordings))) {
       for (const colorScheme of all ? (['light', 'dark'] as const) : [view.docs]) {
