@@ -5,6 +5,7 @@ import { readChart, type Chart } from '../../src/inspect/index.js';
 import { textWidth } from '../../src/inspect/drawing/text-width.js';
 import { Tree } from '../../visualizer/src/chart/arrows.js';
 import type { LayoutEngine } from '../../visualizer/src/chart/composition.js';
+import { anchorsAround, freeArea } from '../../visualizer/src/chart/geometry.js';
 import { NAME, PADDING_X, scaleIn, visibleStates, type LayoutChoice } from '../../visualizer/src/chart/layout-plan.js';
 import { layOutForScreen, type ScreenLayout } from '../../visualizer/src/chart/screen-layout.js';
 import { charts } from '../inspect/drawing/charts.js';
@@ -101,6 +102,35 @@ describe.each(drawings)('$name', ({ chart, labels }) => {
     },
     LIMIT_MS,
   );
+});
+
+test(
+  'words at arrows that would be too small to read are left out, and states are larger for it; in a larger panel they are there',
+  async () => {
+    const chart = chartOf('chat');
+    const small = { width: 540, height: 245 };
+    const hasWords = ({ arrows }: ScreenLayout) => arrows.some(({ label }) => label !== null);
+    const worded = await layOut(chart, { labels: 'events', panel: small });
+    expect(hasWords(worded)).toBe(true);
+    const chosen = await layOut(chart, { labels: 'events', panel: small, counts: false, folded: 'auto' });
+    expect(hasWords(chosen)).toBe(false);
+    expect(scaleIn(small, chosen)).toBeGreaterThan(scaleIn(small, worded));
+    expect(hasWords(await layOut(chart, { labels: 'events', counts: false, folded: 'auto' }))).toBe(true);
+  },
+  LIMIT_MS,
+);
+
+test('words about a state are put where they cover no other one, and above it where that cannot be', () => {
+  const box = { x: 100, y: 100, width: 60, height: 30 };
+  const size = { width: 40, height: 20 };
+  const page = { width: 400, height: 300 };
+  const above = { x: 90, y: 66, width: 80, height: 30 };
+  const right = { x: 170, y: 100, width: 60, height: 30 };
+  const anchors = anchorsAround(box);
+  expect(freeArea(anchors, size, { page, taken: [box] })).toEqual({ x: 110, y: 75, ...size });
+  expect(freeArea(anchors, size, { page, taken: [box, above] })).toEqual({ x: 166, y: 105, ...size });
+  expect(freeArea(anchors, size, { page, taken: [box, above, right] })).toEqual({ x: 54, y: 105, ...size });
+  expect(freeArea(anchors, size, { page, taken: [{ x: 0, y: 0, ...page }] })).toEqual({ x: 110, y: 75, ...size });
 });
 
 test(

@@ -5,7 +5,16 @@ import type { Chart, ChartTransition } from '../../../src/inspect/drawing/chart.
 import { oneLine } from '../../../src/inspect/drawing/labels.js';
 import type { Area, Point } from '../../../src/inspect/drawing/places.js';
 import { textWidth } from '../../../src/inspect/drawing/text-width.js';
-import { anchorOf, headPath, leapPath, leapPoints, linePath, type Anchor } from './geometry.js';
+import {
+  anchorOf,
+  anchorsAround,
+  freeArea,
+  headPath,
+  leapPath,
+  leapPoints,
+  linePath,
+  type Anchor,
+} from './geometry.js';
 import { SMALL, SMALL_LINE, type LabelLine } from './layout-plan.js';
 import type { ScreenArrow, ScreenBox, ScreenLayout } from './screen-layout.js';
 
@@ -96,28 +105,25 @@ function areaOf({ x, y, width, height }: Area): Area {
   return { x, y, width, height };
 }
 
-/** Lines of words on a ground of their own, above everything. */
-function Note({
-  lines,
-  at,
-  page,
-  className = '',
-}: {
-  lines: readonly string[];
-  at: Anchor;
-  page: { width: number; height: number };
-  className?: string;
-}) {
-  const width = Math.max(...lines.map((line) => textWidth(line, SMALL))) + 16;
-  const height = lines.length * SMALL_LINE + 8;
-  const x = Math.max(2, Math.min(page.width - width - 2, at.place === 'beside' ? at.x + 6 : at.x - width / 2));
-  const y = Math.max(
-    2,
-    Math.min(page.height - height - 2, at.place === 'above' ? at.y - height - 5 : at.y - height / 2),
-  );
+interface NoteProps {
+  readonly lines: readonly string[];
+  /** Places for it, the best one first. */
+  readonly at: readonly Anchor[];
+  readonly layout: ScreenLayout;
+  readonly className?: string;
+}
+
+/** Lines of words on a ground of their own, above everything, where they cover no name if that can be. */
+function Note({ lines, at, layout, className = '' }: NoteProps) {
+  const size = {
+    width: Math.max(...lines.map((line) => textWidth(line, SMALL))) + 16,
+    height: lines.length * SMALL_LINE + 8,
+  };
+  const taken = [...layout.boxes.map(headOf), ...layout.arrows.flatMap(({ mark }) => mark ?? [])];
+  const { x, y } = freeArea(at, size, { page: layout, taken });
   return (
     <g className={`statechart-note ${className}`}>
-      <rect x={x} y={y} width={width} height={height} rx={5} />
+      <rect x={x} y={y} {...size} rx={5} />
       {lines.map((line, index) => (
         <text key={index} className="statechart-small" x={x + 8} y={y + 14.5 + index * SMALL_LINE}>
           {line}
@@ -125,6 +131,23 @@ function Note({
       ))}
     </g>
   );
+}
+
+/** About half of a box. */
+const FURTHER = 14;
+
+/** Of words about an arrow. */
+function anchorsAt(arrow: ScreenArrow): Anchor[] {
+  if (arrow.mark) return anchorsAround(arrow.mark);
+  const anchor = anchorOf(arrow);
+  if (anchor.place === 'beside') return [anchor, { ...anchor, place: 'before' }];
+  if (anchor.place !== 'above') return [anchor];
+  // A short arrow between boxes: words are wider than it is long.
+  const [far, below] = [
+    { ...anchor, y: anchor.y - FURTHER },
+    { ...anchor, place: 'below' as const },
+  ];
+  return [anchor, below, far, { ...below, y: below.y + FURTHER }];
 }
 
 const NOTE_LINES_MAX = 12;
@@ -151,7 +174,7 @@ export function ArrowNote({
     lines.length > NOTE_LINES_MAX
       ? [...lines.slice(0, NOTE_LINES_MAX - 1), `${lines.length - NOTE_LINES_MAX + 1} more`]
       : lines;
-  return <Note lines={shown} at={anchorOf(arrow)} page={layout} />;
+  return <Note lines={shown} at={anchorsAt(arrow)} layout={layout} />;
 }
 
 function wordsOf({ label, guard }: ChartTransition): string {
@@ -220,8 +243,8 @@ function StateTaken({
       <Note
         className="is-taken"
         lines={[oneLine(transition.label)]}
-        at={{ x: box.x + box.width / 2, y: box.y + 2, place: 'above' }}
-        page={layout}
+        at={anchorsAround({ ...box, y: box.y + 2 })}
+        layout={layout}
       />
     </>
   );
@@ -240,9 +263,12 @@ function ArrowTaken({
   transition: ChartTransition;
   layout: ScreenLayout;
 }) {
-  // A mark tells that states lead here, not which one has: a leap does.
-  const leap = arrow.kind === 'gather' && source && target ? leapPoints(headOf(source), headOf(target)) : undefined;
-  const at = leap ? middleOfLeap(leap) : anchorOf(arrow);
+  // A mark tells that states lead here, not which one has: a leap does. What the chart itself takes comes from none of them.
+  const leap =
+    arrow.kind === 'gather' && source && source.number !== 0 && target
+      ? leapPoints(headOf(source), headOf(target))
+      : undefined;
+  const at = leap ? [middleOfLeap(leap)] : anchorsAt(arrow);
   return (
     <>
       <path
@@ -250,7 +276,7 @@ function ArrowTaken({
         d={leap ? leapPath(leap) : linePath(arrow.points)}
       />
       <path className="statechart-tip" d={headPath(leap ?? arrow.points)} />
-      {!arrow.label && <Note className="is-taken" lines={[oneLine(transition.label)]} at={at} page={layout} />}
+      {!arrow.label && <Note className="is-taken" lines={[oneLine(transition.label)]} at={at} layout={layout} />}
     </>
   );
 }

@@ -50,7 +50,52 @@ export function leapPath([from, bend, to]: readonly [Point, Point, Point]): stri
 
 /** Where words about an arrow are put: at its longest part, beside it or above it. */
 export interface Anchor extends Point {
-  readonly place: 'on' | 'beside' | 'above';
+  readonly place: 'on' | 'beside' | 'before' | 'above' | 'below';
+}
+
+/** Around a box, the best one first. */
+export function anchorsAround({ x, y, width, height }: Area): Anchor[] {
+  const middle = { x: x + width / 2, y: y + height / 2 };
+  return [
+    { ...middle, y, place: 'above' },
+    { ...middle, x: x + width, place: 'beside' },
+    { ...middle, x, place: 'before' },
+    { ...middle, y: y + height, place: 'below' },
+  ];
+}
+
+/** Of those the first where words of this size cover nothing; if there is none, the first. */
+export function freeArea(
+  anchors: readonly Anchor[],
+  size: { readonly width: number; readonly height: number },
+  { page, taken }: { page: { readonly width: number; readonly height: number }; taken: readonly Area[] },
+): Area {
+  const areas = anchors.map((anchor): Area => {
+    const { x, y } = beginningAt(anchor, size);
+    return {
+      x: Math.max(2, Math.min(page.width - size.width - 2, x)),
+      y: Math.max(2, Math.min(page.height - size.height - 2, y)),
+      ...size,
+    };
+  });
+  return areas.find((area) => !taken.some((other) => areOver(area, other))) ?? areas[0]!;
+}
+
+function beginningAt({ x, y, place }: Anchor, { width, height }: { width: number; height: number }): Point {
+  if (place === 'beside') return { x: x + 6, y: y - height / 2 };
+  if (place === 'before') return { x: x - width - 6, y: y - height / 2 };
+  if (place === 'above') return { x: x - width / 2, y: y - height - 5 };
+  if (place === 'below') return { x: x - width / 2, y: y + 5 };
+  return { x: x - width / 2, y: y - height / 2 };
+}
+
+/** A border that is touched is not covered. */
+function areOver(a: Area, b: Area): boolean {
+  const least = 2;
+  return (
+    Math.min(a.x + a.width, b.x + b.width) - Math.max(a.x, b.x) > least &&
+    Math.min(a.y + a.height, b.y + b.height) - Math.max(a.y, b.y) > least
+  );
 }
 
 /** Of `gather` the mark is part of it. */

@@ -3,9 +3,9 @@ import { useEffect, useState, type RefObject } from 'react';
 import type { Size } from './layout-plan.js';
 
 /** Width by height. */
-const RATIOS = [0.5, 0.9, 1.5, 2.6, 5];
+const RATIOS = [0.5, 0.9, 1.5, 2, 2.6, 5];
 /** Of the sides, roughly, in px. */
-const LENGTHS = [330, 500, 735];
+const LENGTHS = [265, 330, 405, 500, 610, 735];
 
 const SHAPES: readonly Size[] = RATIOS.flatMap((ratio) =>
   LENGTHS.map((length) => ({
@@ -35,5 +35,5 @@ function shapeOf(panel: Size, before: Size | undefined): Size {
   const distance = ({ width, height }: Size) =>
     Math.abs(Math.log(width / panel.width)) + Math.abs(Math.log(height / panel.height));
   const nearest = SHAPES.reduce((best, one) => (distance(one) < distance(best) ? one : best));
-  return before && distance(before) < distance(nearest) + 0.25 ? before : nearest;
+  return before && distance(before) < distance(nearest) + 0.1 ? before : nearest;
 }

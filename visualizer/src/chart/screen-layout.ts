@@ -57,12 +57,25 @@ const SCALE_GOOD = 0.75;
 /** smaller than that, and states of a depth are folded, the innermost first. */
 const SCALES_MIN = [
   [2, 0.7],
-  [1, 0.45],
+  [1, 0.55],
 ] as const;
+
+/** Smaller than that, and words at arrows cannot be read: they are left out where the states gain by it. */
+const SCALE_OF_WORDS = 0.8;
+const GAIN_WITHOUT_WORDS = 1.25;
 
 /** @throws {Error} where ELK finds no places, which is no reason to show nothing: the states can be listed */
 export async function layOutForScreen(engine: LayoutEngine, chart: Chart, choice: LayoutChoice): Promise<ScreenLayout> {
   if (choice.folded !== 'auto') return layOut(engine, chart, choice, choice.folded);
+  if (choice.labels === 'none') return layOutFolded(engine, chart, choice);
+  const all = await layOut(engine, chart, choice, []);
+  const scale = scaleIn(choice.panel, all);
+  if (scale >= SCALE_OF_WORDS) return all;
+  const wordless = await layOutFolded(engine, chart, { ...choice, labels: 'none' });
+  return scaleIn(choice.panel, wordless) > scale * GAIN_WITHOUT_WORDS ? wordless : layOutFolded(engine, chart, choice);
+}
+
+async function layOutFolded(engine: LayoutEngine, chart: Chart, choice: LayoutChoice): Promise<ScreenLayout> {
   const tree = new Tree(chart);
   let best = await layOut(engine, chart, choice, []);
   for (const [depth, scaleMin] of SCALES_MIN) {

@@ -9,6 +9,7 @@ import {
   type PageMessage,
   type ServerMessage,
 } from '../../../src/inspect/visualizer/messages.js';
+import { named } from '../chart/named.js';
 
 export type LinkStatus =
   /** Not there yet. */
@@ -146,7 +147,8 @@ export class Link {
       this.#socket?.close();
       return;
     }
-    this.hello = hello;
+    const charts = Object.entries(hello.charts).map(([key, chart]) => [key, named(chart, key)] as const);
+    this.hello = { ...hello, charts: Object.fromEntries(charts) };
     this.#setStatus('live');
     for (const message of this.#subscriptions.values()) this.send(message);
     this.#sendPause();

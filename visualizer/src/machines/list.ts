@@ -4,15 +4,12 @@ import type { Source } from '../../../src/inspect/visualizer/messages.js';
 
 export interface Machine {
   readonly key: string;
-  /** Its id; its key where its source gives it none. */
+  /** Its id. */
   readonly name: string;
   readonly chart: Chart;
   /** What runs it: `protocol of chat`, `server socket`. */
   readonly uses: readonly string[];
 }
-
-/** XState's id of a machine without one. */
-const NAMELESS = '(machine)';
 
 export function listMachines(sources: readonly Source[], charts: Readonly<Record<string, Chart>>): readonly Machine[] {
   const uses = new Map<string, Map<string, string[]>>();
@@ -34,7 +31,7 @@ export function listMachines(sources: readonly Source[], charts: Readonly<Record
   return [...uses].flatMap(([key, roles]) => {
     const chart = charts[key];
     const texts = [...roles].map(([role, names]) => `${role} of ${namesText(names, sources)}`);
-    return chart ? [{ key, name: chart.id === NAMELESS ? key : chart.id, chart, uses: texts }] : [];
+    return chart ? [{ key, name: chart.id, chart, uses: texts }] : [];
   });
 }
 

@@ -84,7 +84,7 @@ export function SessionActions({ source, id, hasEnded, isRecording: isListed, ca
       <button
         aria-pressed={isRecording}
         className={isRecording ? 'session-recording' : ''}
-        disabled={noControl !== undefined || (hasEnded && !isRecording)}
+        disabled={noControl !== undefined || hasEnded}
         title={noControl ?? (hasEnded ? 'It has ended' : undefined)}
         onClick={() => void record()}
       >

@@ -41,7 +41,7 @@ export function SessionView({ source, id }: { source: Source; id: string }) {
           source={source.name}
           id={id}
           hasEnded={hasEnded}
-          isRecording={recordings.live !== undefined}
+          isRecording={!hasEnded && recordings.live !== undefined}
           can={vitals?.can ?? []}
           eventChosen={eventChosen}
         />
@@ -52,7 +52,7 @@ export function SessionView({ source, id }: { source: Source; id: string }) {
         marked={kept}
         onMark={setMarked}
         above={<Above session={session} marked={kept} />}
-        below={vitals && <TcpPart vitals={vitals} samples={session.samples} />}
+        below={vitals && <TcpPart vitals={vitals} samples={session.samples} hasEnded={hasEnded} />}
         payloadsHint={hello?.payloads ? 'They were counted before anybody looked.' : NO_PAYLOADS}
         serverName={source.kind}
         empty={`Nothing has happened since you look. What ${source.kind === 'client' ? 'it' : 'the peer'} does next shows here.`}
@@ -76,10 +76,12 @@ function Above({ session: { vitals, story, status }, marked }: { session: LiveSe
       <>
         <RecordedWaitsPart count={waitsAt(story, marked)} max={vitals.waits.max} />
         <p className="vitals-part faint">
-          {marked === lastNumber(story) ? 'The last step.' : 'A moment of the past.'} Timers, queues and connection are
-          those of now.
+          {marked === lastNumber(story) ? 'The last step.' : 'A moment of the past.'}{' '}
+          {hasEnded
+            ? 'Queues and connection are the last that was known.'
+            : 'Timers, queues and connection are those of now.'}
         </p>
-        <TimersPart vitals={vitals} />
+        {!hasEnded && <TimersPart vitals={vitals} />}
         <QueuesPart vitals={vitals} />
       </>
     );

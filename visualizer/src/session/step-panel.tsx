@@ -57,7 +57,7 @@ export function StepPanel({ story, number, payloadsHint }: StepPanelProps) {
 
 function titleOf({ line, event, chart, message }: StoryEntry): string {
   if (event !== undefined) return `${chart === 'session' ? 'transport' : 'protocol'} \u00b7 ${eventText(event)}`;
-  if (line.kind === 'encoded') return `sent \u00b7 ${typeOf(message)}`;
+  if (line.kind === 'encoded') return `sent \u00b7 ${message === undefined ? 'bytes' : typeOf(message)}`;
   if (line.kind === 'received') return 'received';
   return line.kind;
 }

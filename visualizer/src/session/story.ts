@@ -10,6 +10,7 @@
  */
 import type { Chart } from '../../../src/inspect/drawing/chart.js';
 import type { Place, RecordingLine, SessionChart } from '../../../src/inspect/feed.js';
+import { named } from '../chart/named.js';
 import { chartOfDescription, isStateValue, placeOf, type PlainStates, type StateValue } from './places.js';
 import { isPlainObject, type PlainObject } from './plain.js';
 import { inferTaken } from './taken.js';
@@ -234,13 +235,14 @@ function headerParts(line: RecordingLine, story: Story): Partial<Story> {
   if (story.charts.session) return { header };
   const drawn = { session: drawingOf(drawings?.transport), protocol: drawingOf(drawings?.protocol) };
   const hasDrawings = drawn.session !== undefined && drawn.protocol !== undefined;
+  const ofProtocol = drawn.protocol ?? listOf(charts?.protocol);
   return {
     header,
     hasDrawings,
     hasContexts: hasDrawings,
     charts: {
       session: drawn.session ?? listOf(charts?.transport),
-      protocol: drawn.protocol ?? listOf(charts?.protocol),
+      protocol: ofProtocol && named(ofProtocol, header.protocol),
     },
   };
 }

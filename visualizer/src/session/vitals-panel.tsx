@@ -158,7 +158,13 @@ function Fact({ name, children }: { name: string; children: ReactNode }) {
 /** Two samples a second. */
 const PLACES = 120;
 
-export function TcpPart({ vitals, samples }: { vitals: Vitals; samples: readonly VitalSample[] }) {
+interface TcpPartProps {
+  readonly vitals: Vitals;
+  readonly samples: readonly VitalSample[];
+  readonly hasEnded: boolean;
+}
+
+export function TcpPart({ vitals, samples, hasEnded }: TcpPartProps) {
   const last = samples.at(-1);
   const line = (name: string, values: readonly (number | undefined)[], text: string) => (
     <li key={name}>
@@ -174,7 +180,7 @@ export function TcpPart({ vitals, samples }: { vitals: Vitals; samples: readonly
     <section className="vitals-part" aria-label="Connection">
       <header>
         <h2>Connection</h2>
-        <span className="faint">{vitals.tcp?.state}</span>
+        <span className="faint">{hasEnded ? 'as last seen' : vitals.tcp?.state}</span>
       </header>
       <ul className="tcp">
         {line('in', received, `${bytesText(Math.round(received.at(-1) ?? 0))}/s`)}

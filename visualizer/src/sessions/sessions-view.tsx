@@ -97,7 +97,7 @@ function Live({ source, choice, onChange }: LiveProps) {
           rows.isKnown
             ? isFiltered
               ? `${countText(rows.matching)} of ${countText(rows.total)}`
-              : `${countText(rows.total)} sessions`
+              : `${countText(rows.total)} ${rows.total === 1 ? 'session' : 'sessions'}`
             : ''
         }
       >

@@ -2,8 +2,8 @@
 import { EMPTY, type Cells } from './cells.js';
 import type { CellStyle, Filling } from './cell-styles.js';
 
-const SIZE_MIN = 3;
-const SIZE_MAX = 18;
+/** Few steps: with each of them every cell has another place. */
+const SIZES = [34, 26, 20, 16, 13, 10, 8, 7, 6, 5, 4, 3] as const;
 /** Below, there is no room for a line between cells. */
 const SIZE_WITH_GAP = 5;
 /** Cells get larger only when this much more would still fit: they do not change their size back and forth. */
@@ -21,7 +21,7 @@ export interface Palette {
 
 export class Painter {
   /** Of a cell, in CSS pixels, the line between cells included. */
-  size = SIZE_MAX;
+  size: number = SIZES[0];
   columns = 1;
   rows = 0;
   readonly #canvas: HTMLCanvasElement;
@@ -102,9 +102,7 @@ export class Painter {
 
   #sizeFor(width: number, height: number, length: number): number {
     const holds = (size: number) => Math.floor(width / size) * Math.floor(height / size);
-    for (let size = SIZE_MAX; size > SIZE_MIN; size -= 1)
-      if (holds(size) >= (size > this.size ? length * SLACK : length)) return size;
-    return SIZE_MIN;
+    return SIZES.find((size) => holds(size) >= (size > this.size ? length * SLACK : length)) ?? SIZES.at(-1)!;
   }
 
   #begin(): void {
