@@ -41,7 +41,7 @@ export async function measureWatching({ kernel, only, watched, rounds }, progres
   const busy = new Row('  browser, main thread a second', { unit: 'ms', better: 'less', digits: 0 });
   const first = new Row('  from opening the page to its first chart', { unit: 's', better: 'less', digits: 2 });
   const rows = new Row('Sessions page: elements of rows', { unit: '', better: 'less', digits: 0 });
-  const child = new Child('watched.js');
+  const child = new Child('watched.js', ['--expose-gc']);
   const browser = await playwright.launch({ executablePath, args: FLAGS });
   try {
     progress(`watched: ${sessions} sessions come`);
