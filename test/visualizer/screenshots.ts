@@ -93,6 +93,7 @@ function views(watched: string, recording: string): View[] {
 /** People who come, talk and go. */
 class Talk {
   readonly #peers: ChatPeer[] = [];
+  #speaker: ChatPeer | undefined;
   #timer: NodeJS.Timeout | undefined;
   #turn = 0;
 
@@ -106,12 +107,13 @@ class Talk {
     this.#peers.push(...(await chatPeers(this.#port, 61, 'nameless')));
     this.#peers.push(...(await chatPeers(this.#port, 38, 'outside')));
     this.#peers.push(...(await chatPeers(this.#port, 244, 'inside')));
+    this.#speaker = this.#peers.at(-1);
     this.#timer = setInterval(() => void this.#live(), 40);
   }
 
   /** The id of a session that somebody talks in. */
   async speaker(): Promise<string> {
-    const peer = this.#peers.at(-1)!;
+    const peer = this.#speaker!;
     for (const line of ['hello', 'is anybody here?', 'it is quiet today']) {
       peer.say(`say ${line}`);
       await peer.hears(line);
