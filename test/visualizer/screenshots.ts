@@ -85,7 +85,7 @@ function views(watched: string, recording: string): View[] {
     { name: 'wall', path: () => '/wall', docs: 'dark', ready: (page) => page.locator('canvas').first().waitFor() },
     { name: 'machines', path: () => '/machines', ready: chart },
     { name: 'recordings', path: () => '/recordings', ready: (page) => page.getByText('.jsonl').first().waitFor() },
-    { name: 'replay', path: () => `/recordings/${recording}`, docs: 'light', ready: chart },
+    { name: 'replay', path: () => `/recordings/${recording}?at=24`, docs: 'light', ready: chart },
     { name: 'log', path: () => '/log', ready: (page) => page.locator('main').waitFor() },
   ]; // prettier-ignore
 }
