@@ -104,7 +104,7 @@ describe.skipIf(hasNoBrowser)('20 000 sessions', () => {
     await expect.poll(async () => (await ids())[0], LIMIT).toBe('10000');
   });
 
-  test('the overview counts them all; at 10 Hz under load it costs less than 300 ms of main thread and 20 kB a second', async () => {
+  test('the overview counts them all; at 10 Hz under load for a minute it costs less than 300 ms of main thread and 20 kB a second, and its heap stays', async () => {
     const page = await newPage();
     let bytes = 0;
     page.on('websocket', (socket) =>
@@ -124,17 +124,20 @@ describe.skipIf(hasNoBrowser)('20 000 sessions', () => {
     expect(run.acts).toBeGreaterThan(100);
     await session.send('HeapProfiler.collectGarbage');
     const [heapBefore, busyBefore, bytesBefore] = [await metric('JSHeapUsedSize'), await metric('TaskDuration'), bytes];
-    const { seconds } = await load(10_000);
+    const { seconds } = await load(60_000);
     const busyMs = (1_000 * ((await metric('TaskDuration')) - busyBefore)) / seconds;
     const bytesPerSecond = (bytes - bytesBefore) / seconds;
     await session.send('HeapProfiler.collectGarbage');
     const grown = (await metric('JSHeapUsedSize')) - heapBefore;
+    process.stdout.write(
+      `main thread ${busyMs.toFixed(0)} ms/s, ${bytesPerSecond.toFixed(0)} B/s, heap ${(grown / 1_000).toFixed(0)} kB more\n`,
+    );
     expect(busyMs).toBeLessThan(300);
     expect(bytesPerSecond).toBeGreaterThan(100);
     expect(bytesPerSecond).toBeLessThan(20_000);
     expect(grown).toBeLessThan(2_000_000);
     await expect.poll(async () => (await countIn(page, 'session'))! - server.sessions.size, LIMIT).toBe(0);
-  }, 60_000);
+  }, 150_000);
 });
 
 /** Peers talk, and some of them come and go, for `ms`. */
