@@ -9,6 +9,7 @@ import { machineDefinition, oldEventName, type StateDefinition } from '../../src
 import { guardText, type ChartGuard } from '../../src/inspect/chart-names.js';
 import { readChart, type Chart } from '../../src/inspect/index.js';
 import { charts } from '../inspect/drawing/charts.js';
+import { namesIn } from '../inspect/drawing/guard-names.js';
 import { createMachine, versions, type OldMachine, type OldState } from './xstate4.js';
 
 test('the packages are those that the bridge is for, and XState here is another', async () => {
@@ -51,21 +52,6 @@ function predicateOf(guard: ChartGuard, says: (name: string) => boolean) {
     }
   };
   return (_context: never, _event: never, { state }: { state: OldState }) => holds(guard, state);
-}
-
-function namesIn(guard: ChartGuard): string[] {
-  switch (guard.type) {
-    case 'named':
-      return [guard.name];
-    case 'and':
-    case 'or':
-      return guard.guards.flatMap(namesIn);
-    case 'not':
-      return namesIn(guard.guard);
-    case 'in':
-    case 'code':
-      return [];
-  }
 }
 
 /**

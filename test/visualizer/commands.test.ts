@@ -4,14 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import echo from '../../examples/echo/index.js';
-import type { ScriptedPeer } from '../../src/explore/peer.js';
 import { readRecording } from '../../src/inspect/recording-text.js';
 import type { PageMessage, RecordingFile } from '../../src/inspect/visualizer/messages.js';
 import { createVisualizer, type Visualizer } from '../../src/inspect/visualizer/visualizer.js';
 import type { VisualizerOptions } from '../../src/inspect/visualizer/visualizer-options.js';
 import type { TcpServer } from '../../src/server.js';
 import { createWorld, type World } from '../../src/testing/world.js';
-import { ask, cookieOf, TestPage } from './page.js';
+import { ask, cookieOf, silentPeers, TestPage } from './page.js';
 
 type Command = Extract<PageMessage, { type: 'command' }>;
 
@@ -48,14 +47,7 @@ async function another(): Promise<TestPage> {
   return page;
 }
 
-function connectPeers(count: number): ScriptedPeer[] {
-  return Array.from({ length: count }, () => {
-    const before = server.statistics.value.accepted;
-    const peer = world.peer(server);
-    world.runUntil(() => server.statistics.value.accepted === before + 1);
-    return peer;
-  });
-}
+const connectPeers = (count: number) => silentPeers(world, server, count);
 
 let ref = 0;
 

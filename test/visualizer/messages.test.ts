@@ -5,12 +5,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import chat from '../../examples/chat/index.js';
 import echo from '../../examples/echo/index.js';
-import type { ScriptedPeer } from '../../src/explore/peer.js';
 import { createVisualizer, type Visualizer } from '../../src/inspect/visualizer/visualizer.js';
 import { LIMITS, WALL, type SortKey } from '../../src/inspect/visualizer/messages.js';
 import { createTcpServer, type TcpServer } from '../../src/server.js';
 import { createWorld, type World } from '../../src/testing/world.js';
-import { tableView, TestPage } from './page.js';
+import { silentPeers, tableView, TestPage } from './page.js';
 
 let world: World;
 let server: TcpServer;
@@ -44,15 +43,7 @@ async function another(): Promise<TestPage> {
   return page;
 }
 
-/** One after the other, so that their sessions have their order. They are silent, so their sessions stay `accepted`. */
-function connectPeers(count: number): ScriptedPeer[] {
-  return Array.from({ length: count }, () => {
-    const before = server.statistics.value.accepted;
-    const peer = world.peer(server);
-    world.runUntil(() => server.statistics.value.accepted === before + 1);
-    return peer;
-  });
-}
+const connectPeers = (count: number) => silentPeers(world, server, count);
 
 const frame = (...bytes: number[]) => ({ type: 'FRAME', payload: Uint8Array.from(bytes) });
 

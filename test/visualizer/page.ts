@@ -4,7 +4,10 @@ import { request, type IncomingHttpHeaders, type IncomingMessage } from 'node:ht
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WebSocket } from 'ws';
+import type { ScriptedPeer } from '../../src/explore/peer.js';
 import type { PageMessage, ServerMessage, TableView } from '../../src/inspect/visualizer/messages.js';
+import type { TcpServer } from '../../src/server.js';
+import type { World } from '../../src/testing/world.js';
 
 export type MessageOf<T extends ServerMessage['type']> = Extract<ServerMessage, { type: T }>;
 
@@ -132,4 +135,14 @@ export function tableView(view: Partial<TableView> = {}): TableView {
     hold: false,
     ...view,
   };
+}
+
+/** One after the other, so that their sessions have their order. They are silent, so their sessions stay `accepted`. */
+export function silentPeers(world: World, server: TcpServer, count: number): ScriptedPeer[] {
+  return Array.from({ length: count }, () => {
+    const before = server.statistics.value.accepted;
+    const peer = world.peer(server);
+    world.runUntil(() => server.statistics.value.accepted === before + 1);
+    return peer;
+  });
 }

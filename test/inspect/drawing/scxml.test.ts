@@ -15,6 +15,7 @@ import {
 import { toMachine } from 'xstate4/lib/scxml.js';
 import { drawChart, readChart, type Chart } from '../../../src/inspect/index.js';
 import { charts, everything } from './charts.js';
+import { namesIn } from './guard-names.js';
 
 /** What the test uses of a machine of XState 4. */
 interface OldMachine {
@@ -165,21 +166,6 @@ describe.each(charts.filter(({ machine }) => machine !== everything && readChart
 function valueOf(name: string, value: unknown, says: ReadonlyMap<string, boolean>): unknown {
   if (typeof value !== 'boolean') return value;
   return says.get(name) ?? [...says].find(([guard]) => name.startsWith(`${guard}_`))?.[1] ?? value;
-}
-
-function namesIn(guard: NonNullable<Chart['transitions'][number]['guard']>): string[] {
-  switch (guard.type) {
-    case 'named':
-      return [guard.name];
-    case 'and':
-    case 'or':
-      return guard.guards.flatMap(namesIn);
-    case 'not':
-      return namesIn(guard.guard);
-    case 'in':
-    case 'code':
-      return [];
-  }
 }
 
 /** Any chart's: those that read theirs find something there. */
