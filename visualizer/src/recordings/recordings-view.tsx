@@ -30,7 +30,7 @@ export function RecordingsView() {
   };
   return (
     <div
-      className={`recordings ${isOver ? 'is-over' : ''}`}
+      className={`view recordings ${isOver ? 'is-over' : ''}`}
       onDragOver={(event) => {
         event.preventDefault();
         setOver(true);

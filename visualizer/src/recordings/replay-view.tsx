@@ -95,7 +95,7 @@ function Replay({ name, story, isFile, onReload }: ReplayProps) {
     ' ': () => play(!isPlaying),
   });
   return (
-    <div className="session replay">
+    <div className="view session replay">
       <ReplayHeader name={name} story={story} isFile={isFile} onReload={onReload} />
       <Scrubber
         story={story}

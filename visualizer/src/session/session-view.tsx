@@ -35,7 +35,7 @@ export function SessionView({ source, id }: { source: Source; id: string }) {
   // What a story of limited length has let go of cannot be looked at any more.
   const kept = marked === undefined ? undefined : Math.max(marked, story.entries[0]?.number ?? 0);
   return (
-    <div className="session">
+    <div className="view session">
       <SessionHeader source={source} id={id} session={session}>
         <SessionActions
           source={source.name}

@@ -25,7 +25,7 @@ export function SessionsView({ source }: { source: Source }) {
   const change = (next: Partial<TableChoice>, replace = false) =>
     go(hrefOf(['sessions'], { source: sourceOf(query), ...queryOf({ ...choice, ...next }), show: isEnded ? 'ended' : undefined }), { replace }); // prettier-ignore
   return (
-    <div className="sessions">
+    <div className="view sessions">
       {isEnded ? (
         <>
           <Filters source={source} choice={choice} isEnded onChange={change} count="" />
