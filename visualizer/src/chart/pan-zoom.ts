@@ -24,10 +24,12 @@ export function usePanZoom(
   const camera = useRef<PanZoom>(null);
   useLayoutEffect(() => {
     if (!svg.current || !content.current) return undefined;
-    const made = new PanZoom(svg.current, content.current, { size, before: camera.current });
+    const made = new PanZoom(svg.current, content.current);
     camera.current = made;
     return () => made.end();
-  }, [svg, content, size]);
+  }, [svg, content]);
+  // One camera for all layouts of a chart: a hand that is dragging does not lose it to the next one.
+  useLayoutEffect(() => camera.current?.show(size), [size]);
   return camera;
 }
 
@@ -37,7 +39,7 @@ export class PanZoom {
   #isMoved = false;
   #isDragging = false;
   #begin: Point | undefined;
-  readonly #size: Size;
+  #size: Size | undefined;
   readonly #pointers = new Map<number, Point>();
   readonly #end = new AbortController();
   readonly #observer = new ResizeObserver(() => {
@@ -47,13 +49,7 @@ export class PanZoom {
   constructor(
     readonly svg: SVGSVGElement,
     readonly content: SVGGElement,
-    { size, before }: { size: Size; before: PanZoom | null },
   ) {
-    this.#size = size;
-    if (before !== null && before.#isMoved) {
-      this.#isMoved = true;
-      this.#set(before.#transform);
-    } else this.fit();
     this.#observer.observe(svg);
     const { signal } = this.#end;
     svg.addEventListener('wheel', this.#onWheel, { passive: false, signal });
@@ -69,9 +65,15 @@ export class PanZoom {
     this.#end.abort();
   }
 
+  /** A drawing of another size: it fits, unless a person has moved the one before. */
+  show(size: Size): void {
+    this.#size = size;
+    if (!this.#isMoved) this.fit();
+  }
+
   fit(): void {
     const { width, height } = this.#panel();
-    if (width === 0 || height === 0) return;
+    if (!this.#size || width === 0 || height === 0) return;
     this.#isMoved = false;
     const { width: own, height: tall } = this.#size;
     const scale = Math.max(0.05, Math.min(FIT_MAX, (width - 2 * FIT_PADDING) / own, (height - 2 * FIT_PADDING) / tall));
@@ -119,6 +121,7 @@ export class PanZoom {
   }
 
   #isAllSeen(): boolean {
+    if (!this.#size) return true;
     const { width, height } = this.#panel();
     const { x, y, scale } = this.#transform;
     return x >= 0 && y >= 0 && x + this.#size.width * scale <= width && y + this.#size.height * scale <= height;
