@@ -146,7 +146,10 @@ const session = setup({
       reason: ({ context, event }) => context.reason ?? ((event as Closed).byReset ? 'peer reset' : undefined),
     }),
     noteGraceful: assign({ option: ({ context }) => context.option ?? 'graceful' }),
-    noteForce: assign({ option: ({ context }) => context.option ?? 'force', closedBy: 'rst' }),
+    noteForce: assign({
+      option: ({ context }) => context.option ?? 'force',
+      closedBy: ({ context }) => context.closedBy ?? 'rst',
+    }),
   },
   delays: {
     closeTimeout: ({ context }) => context.closeTimeoutMs,
@@ -318,6 +321,8 @@ export const sessionMachine = session.createMachine({
                        { target: '#session.reset', actions: { type: 'noteReason', params: 'peer closed' } }] },
               on: {
                 CLOSE:  { actions: 'noteSocketClosed' }, // whatever ends the decoding is the reason
+                WAIT_TIMEOUT: {}, // nothing is read any more that could be late
+                FRAME_TIMEOUT: {},
                 RELEASED: { target: 'ended', reenter: true, actions: 'release' },
                 INPUT_DONE: [{ target: '#session.closed', actions: { type: 'noteReason', params: 'peer closed' }, guard: 'isSocketClosed' },
                        { target: '#session.closing.lastAck', actions: { type: 'noteReason', params: 'peer closed' } }],
