@@ -321,7 +321,8 @@ export const sessionMachine = session.createMachine({
                        { target: '#session.reset', actions: { type: 'noteReason', params: 'peer closed' } }] },
               on: {
                 CLOSE:  { actions: 'noteSocketClosed' }, // whatever ends the decoding is the reason
-                WAIT_TIMEOUT: {}, // nothing is read any more that could be late
+                WAIT_TIMEOUT:  {}, // nothing is read any more that could be late
+                FRAME_STARTED: {},
                 FRAME_TIMEOUT: {},
                 RELEASED: { target: 'ended', reenter: true, actions: 'release' },
                 INPUT_DONE: [{ target: '#session.closed', actions: { type: 'noteReason', params: 'peer closed' }, guard: 'isSocketClosed' },

@@ -277,7 +277,7 @@ describe('half-closed by us', () => {
     { name: 'DRAIN after CLOSE ends what is still decoded: no CLOSE comes any more', events: [read(), is('HELD'), is('END'), is('PEER_END'), close(false), is('DRAIN')], state: 'closed', context: { reason: 'draining', closedBy: 'fin' } },
     { name: 'DRAIN after both FINs waits for CLOSE alone', events: [read(), is('HELD'), is('END'), is('PEER_END'), is('DRAIN')], state: 'closing.lastAck', context: { reason: 'draining' } },
     { name: 'CLOSE after both FINs does not cut off what is still decoded', events: [read(), is('HELD'), is('END'), is('PEER_END'), close(false)], state: 'halfClosed.byUs.ended', last: [] },
-    { name: 'nothing is late after both FINs', events: [read(), is('END'), is('PEER_END'), close(false), wait(60), is('FRAME_TIMEOUT')], state: 'halfClosed.byUs.ended', last: [], context: { closedBy: 'fin' } },
+    { name: 'nothing is late after both FINs', events: [read(), is('END'), is('PEER_END'), close(false), is('FRAME_STARTED'), wait(60), is('FRAME_TIMEOUT')], state: 'halfClosed.byUs.ended', last: [], context: { closedBy: 'fin', framePending: false } },
     { name: 'its end comes when all is decoded', events: [read(), is('HELD'), is('END'), is('PEER_END'), close(false), is('RELEASED'), is('INPUT_DONE')], state: 'closed', context: { reason: 'peer closed', closedBy: 'fin' } },
     { name: 'or at the close deadline', events: [read(), is('HELD'), is('END'), is('PEER_END'), close(false), due('closeTimeout')], state: 'closed', context: { reason: 'peer closed', closedBy: 'fin' } },
     { name: 'a STOP after CLOSE ends it at once', events: [read(), is('HELD'), is('END'), is('PEER_END'), close(false), stop()], state: 'closed', context: { reason: 'protocol asked', closedBy: 'fin' } },
