@@ -1,7 +1,10 @@
-/** For everybody: the keyboard alone, names of all controls, contrast, dark mode, no motion where none is wanted. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+/** For everybody: the keyboard alone, names of all controls, contrast, dark mode, no motion where none is wanted; names that can be read. */
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { hasNoBrowser, type Page } from './browser.js';
-import { chatPeers, type ChatPeer } from './fleet.js';
+import { chatPeer, chatPeers, type ChatPeer } from './fleet.js';
 import { countIn, startSite, type Site } from './site.js';
 
 const LIMIT = { timeout: 10_000 };
@@ -45,6 +48,9 @@ const NAMELESS = `[...document.querySelectorAll('button, a[href], input, select,
     return [label, labels, title, text].every((name) => name.trim() === '');
   })
   .map((element) => element.outerHTML.slice(0, 200))`;
+
+/** Runs in the page. In px of the screen. */
+const NAME_SIZE_MIN = `Math.min(...[...document.querySelectorAll('.statechart-name')].map((name) => parseFloat(getComputedStyle(name).fontSize) * name.getCTM().a))`;
 
 const HEADINGS = `[...document.querySelectorAll('h1, h2, h3, h4')].filter((one) => one.checkVisibility()).map((one) => Number(one.tagName[1]))`;
 
@@ -117,6 +123,22 @@ describe.skipIf(hasNoBrowser)('for everybody', () => {
     }
   });
 
+  test.each(['/', '/?chart=protocol', '/?chart=both', '/sessions/1', '/sessions/1 both', '/machines/session'])(
+    '%s: names in charts are 8.5 px or larger, in a large window and in a small one',
+    async (view) => {
+      const [path, choice] = view.split(' ');
+      for (const viewport of SIZES) {
+        const page = await site.open(path, { viewport });
+        await page.locator('[data-state]').first().waitFor();
+        if (choice) await page.getByRole('button', { name: choice, exact: true }).click();
+        await page.locator(`.statechart-svg >> nth=${choice || path?.includes('both') ? 1 : 0}`).waitFor();
+        // Until each chart has been laid out for the panel that it has now.
+        await expect.poll(() => page.evaluate(NAME_SIZE_MIN), LIMIT).toBeGreaterThanOrEqual(8.5);
+      }
+    },
+    60_000,
+  );
+
   test('dark is dark: by the system’s choice, and by the person’s', async () => {
     const page = await site.open('/', { colorScheme: 'dark' });
     await settled(page, '/');
@@ -181,4 +203,67 @@ describe.skipIf(hasNoBrowser)('for everybody', () => {
     await page.keyboard.press('Enter');
     await page.waitForURL((url) => url.searchParams.get('state') === 'protocol:inside');
   });
+});
+
+describe.skipIf(hasNoBrowser)('ids of 200 characters', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'wirechart-long-'));
+  let count = 0;
+  let long: Site;
+  const talkers: ChatPeer[] = [];
+
+  beforeAll(async () => {
+    if (hasNoBrowser) return;
+    long = await startSite({
+      server: { ids: () => `${(count += 1)}-`.padEnd(200, 'x'), record: { folder, when: 'always' } },
+      visualizer: { control: true, recordings: folder },
+    });
+    talkers.push(...(await chatPeers(long.port, 2, 'inside')));
+    const gone = await (await chatPeer(long.port)).goTo('inside');
+    gone.say('quit');
+    await gone.ended();
+    await vi.waitUntil(() => readdirSync(folder).some((name) => name.endsWith('.jsonl')), LIMIT);
+  });
+
+  afterAll(async () => {
+    for (const { socket } of talkers) socket.destroy();
+    await long?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test('in no view is a thing wider than the window, and what is beside an id is seen', async () => {
+    const id = '1-'.padEnd(200, 'x');
+    const name = readdirSync(folder).find((file) => file.endsWith('.jsonl'))!;
+    const views = [
+      ['/sessions', '.sessions-row .mono'],
+      [`/sessions/${id}`, 'button:has-text("Record")'],
+      ['/sessions?show=ended', '.ended td:last-child'],
+      ['/recordings', '.recordings-panel td:last-child'],
+      [`/recordings/${name}`, '.session-header a:has-text("Save")'],
+      ['/log', '.log .badge'],
+      ['/wall', '.wall-tip > :last-child'],
+    ] as const;
+    for (const viewport of SIZES)
+      for (const [path, beside] of views) {
+        const page = await long.open(path, { viewport });
+        // For the log: somebody has asked for something.
+        if (path.startsWith('/sessions/') && viewport === SIZES[0]) {
+          await page.getByRole('button', { name: 'Record' }).click();
+          await page.getByText('it is being recorded').waitFor();
+        }
+        if (path.startsWith('/sessions/') && viewport === SIZES[0])
+          await page.getByRole('button', { name: 'Stop' }).click();
+        if (path === '/wall')
+          await page
+            .locator('canvas')
+            .first()
+            .hover({ position: { x: 10, y: 10 } });
+        const box = (await page.locator(beside).first().boundingBox())!;
+        expect({ path, isSeen: box.x >= 0 && box.x + box.width <= viewport.width }).toEqual({ path, isSeen: true });
+        const [wide, has] = (await page.evaluate(
+          '[document.querySelector("main").scrollWidth, document.querySelector("main").clientWidth]',
+        )) as [number, number];
+        expect({ path, wide }).toEqual({ path, wide: has });
+        await page.context().close();
+      }
+  }, 60_000);
 });

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { readChart, type Chart } from '../../src/inspect/index.js';
 import { textWidth } from '../../src/inspect/drawing/text-width.js';
 import { Tree } from '../../visualizer/src/chart/arrows.js';
+import { coarseSize } from '../../visualizer/src/chart/coarse-size.js';
 import type { LayoutEngine } from '../../visualizer/src/chart/composition.js';
 import { anchorsAround, freeArea } from '../../visualizer/src/chart/geometry.js';
 import { NAME, PADDING_X, scaleIn, visibleStates, type LayoutChoice } from '../../visualizer/src/chart/layout-plan.js';
@@ -181,6 +182,32 @@ test(
   },
   LIMIT_MS,
 );
+
+test(
+  'where the transport’s names would be smaller than 8.5 px, the state with the most inside is folded, and the others stay open',
+  async () => {
+    const chart = chartOf('session');
+    const panel = { width: 600, height: 410 };
+    const layout = await layOut(chart, { folded: 'auto', panel });
+    expect(scaleIn(panel, layout) * NAME.size).toBeGreaterThanOrEqual(8.5);
+    const folded = layout.boxes.filter(({ isFolded }) => isFolded).map(({ number }) => chart.states[number]!.path);
+    expect(folded).toEqual(['halfClosed']);
+  },
+  LIMIT_MS,
+);
+
+test('a panel is taken for no larger than it is, and for at most a tenth smaller; a change of some px changes nothing', () => {
+  for (const [width, height] of [[602, 414], [255, 255], [1_400, 90], [121, 1_000]] as const) {
+    const size = coarseSize({ width, height }, undefined);
+    for (const [room, taken] of [[width, size.width], [height, size.height]] as const) {
+      expect(taken).toBeLessThanOrEqual(room);
+      expect(taken).toBeGreaterThan(room / 1.1 - 1);
+    }
+    expect(coarseSize({ width: width + 3, height: height + 3 }, size)).toBe(size);
+    expect(coarseSize({ width: size.width - 1, height }, size).width).toBeLessThan(size.width);
+    expect(coarseSize({ width: width * 1.3, height }, size).width).toBeGreaterThan(size.width);
+  }
+}); // prettier-ignore
 
 test(
   'the same chart and panel give the same places',

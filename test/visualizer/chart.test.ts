@@ -368,6 +368,34 @@ describe.skipIf(hasNoBrowser)('in Chromium', () => {
   );
 
   test(
+    'to be read, a chart that is larger than its panel begins at a size that can be; a state that is out of sight comes when it is reached, and 0 shows all',
+    async () => {
+      const page = await open();
+      await show(page, { chart: chartOf('session'), labels: 'events' });
+      const seen = async (id: string) => {
+        const box = (await state(page, id).boundingBox())!;
+        const panel = (await page.locator('.statechart-svg').boundingBox())!;
+        return (
+          box.x >= panel.x &&
+          box.y >= panel.y &&
+          box.x + box.width <= panel.x + panel.width &&
+          box.y + box.height <= panel.y + panel.height
+        );
+      };
+      const scale = async () => Number(/scale\(([\d.]+)\)/.exec((await transformOf(page))!)![1]);
+      expect(await scale()).toBe(0.75);
+      expect([await seen('session.accepted'), await seen('session.closed')]).toEqual([true, false]);
+      await state(page, 'session.accepted').focus();
+      await page.keyboard.press('End');
+      expect([await scale(), await seen('session.closed')]).toEqual([0.75, true]);
+      await page.keyboard.press('0');
+      expect(await scale()).toBeLessThan(0.75);
+      expect(await seen('session')).toBe(true);
+    },
+    LIMIT_MS,
+  );
+
+  test(
     'a click on a state chooses it, on an event that can be sent sends it, and who points at an arrow is told all that leads along it',
     async () => {
       const page = await open();

@@ -230,16 +230,11 @@ function StateTaken({
   transition: ChartTransition;
   layout: ScreenLayout;
 }) {
+  const frame = { x: box.x - 2, y: box.y - 2, width: box.width + 4, height: box.height + 4, rx: 8 };
   return (
     <>
-      <rect
-        className="statechart-flash"
-        x={box.x - 2}
-        y={box.y - 2}
-        width={box.width + 4}
-        height={box.height + 4}
-        rx={8}
-      />
+      <rect className="statechart-last" {...frame} />
+      <rect className="statechart-flash" {...frame} />
       <Note
         className="is-taken"
         lines={[oneLine(transition.label)]}
@@ -269,12 +264,12 @@ function ArrowTaken({
       ? leapPoints(headOf(source), headOf(target))
       : undefined;
   const at = leap ? [middleOfLeap(leap)] : anchorsAt(arrow);
+  const path = leap ? leapPath(leap) : linePath(arrow.points);
+  const kind = leap ? 'is-leap' : '';
   return (
     <>
-      <path
-        className={leap ? 'statechart-flash is-leap' : 'statechart-flash'}
-        d={leap ? leapPath(leap) : linePath(arrow.points)}
-      />
+      <path className={`statechart-last ${kind}`} d={path} />
+      <path className={`statechart-flash ${kind}`} d={path} />
       <path className="statechart-tip" d={headPath(leap ?? arrow.points)} />
       {!arrow.label && <Note className="is-taken" lines={[oneLine(transition.label)]} at={at} layout={layout} />}
     </>

@@ -6,7 +6,7 @@ import type { LayoutChoice } from './layout-plan.js';
 import { layOutForScreen, type ScreenLayout } from './screen-layout.js';
 
 /** Of how layouts are made: one that another version of this page has kept is not taken. */
-const VERSION = 4;
+const VERSION = 5;
 const PREFIX = 'wirechart-layout-';
 const STORED_MAX = 60;
 

@@ -2,12 +2,14 @@
 import { useLayoutEffect, useRef, type RefObject } from 'react';
 import type { Area, Point } from '../../../src/inspect/drawing/places.js';
 import type { Size } from './layout-plan.js';
+import { FIT_PADDING } from './panel-size.js';
 
 const SCALE_MIN = 0.15;
 const SCALE_MAX = 4;
 /** A small chart is not blown up to a poster. */
 const FIT_MAX = 1.2;
-const FIT_PADDING = 8;
+/** Names are of 13 px, words at arrows of 10.5: smaller than that, they could not be read. */
+const READABLE = 0.75;
 /** Less is a click of a hand that trembles. */
 const DRAG_MIN = 4;
 
@@ -15,21 +17,25 @@ interface Transform extends Point {
   readonly scale: number;
 }
 
-/** @param size of the drawing. @returns the camera; `null` before there is a drawing */
+/**
+ * @param size of the drawing
+ * @param isReadable it begins at a size that can be read, and not always with all of it
+ * @returns the camera; `null` before there is a drawing
+ */
 export function usePanZoom(
   svg: RefObject<SVGSVGElement | null>,
   content: RefObject<SVGGElement | null>,
-  size: Size,
+  { size, isReadable }: { size: Size; isReadable: boolean },
 ): RefObject<PanZoom | null> {
   const camera = useRef<PanZoom>(null);
   useLayoutEffect(() => {
     if (!svg.current || !content.current) return undefined;
-    const made = new PanZoom(svg.current, content.current);
+    const made = new PanZoom(svg.current, content.current, isReadable);
     camera.current = made;
     return () => made.end();
-  }, [svg, content]);
+  }, [svg, content, isReadable]);
   // One camera for all layouts of a chart: a hand that is dragging does not lose it to the next one.
-  useLayoutEffect(() => camera.current?.show(size), [size]);
+  useLayoutEffect(() => camera.current?.show(size), [size, isReadable]);
   return camera;
 }
 
@@ -37,18 +43,21 @@ export class PanZoom {
   #transform: Transform = { x: 0, y: 0, scale: 1 };
   /** By a person: it then stays where it is when the panel changes. */
   #isMoved = false;
+  /** All of it was asked for. */
+  #isFitted = false;
   #isDragging = false;
-  #begin: Point | undefined;
+  #pressedAt: Point | undefined;
   #size: Size | undefined;
   readonly #pointers = new Map<number, Point>();
   readonly #end = new AbortController();
   readonly #observer = new ResizeObserver(() => {
-    if (!this.#isMoved) this.fit();
+    if (!this.#isMoved) this.#begin();
   });
 
   constructor(
     readonly svg: SVGSVGElement,
     readonly content: SVGGElement,
+    readonly isReadable: boolean,
   ) {
     this.#observer.observe(svg);
     const { signal } = this.#end;
@@ -58,6 +67,9 @@ export class PanZoom {
     svg.addEventListener('pointerup', this.#onPointerEnd, { signal });
     svg.addEventListener('pointercancel', this.#onPointerEnd, { signal });
     svg.addEventListener('click', this.#onClick, { capture: true, signal });
+    // On paper nothing can be moved.
+    addEventListener('beforeprint', () => this.#isMoved || this.#fit(0), { signal });
+    addEventListener('afterprint', () => this.#isMoved || this.#begin(), { signal });
   }
 
   end(): void {
@@ -65,19 +77,31 @@ export class PanZoom {
     this.#end.abort();
   }
 
-  /** A drawing of another size: it fits, unless a person has moved the one before. */
+  /** A drawing of another size: it is shown from its beginning, unless a person has moved the one before. */
   show(size: Size): void {
     this.#size = size;
-    if (!this.#isMoved) this.fit();
+    if (!this.#isMoved) this.#begin();
   }
 
   fit(): void {
+    this.#isMoved = false;
+    this.#isFitted = true;
+    this.#begin();
+  }
+
+  #begin(): void {
+    this.#fit(this.isReadable && !this.#isFitted ? READABLE : 0);
+  }
+
+  #fit(scaleMin: number): void {
     const { width, height } = this.#panel();
     if (!this.#size || width === 0 || height === 0) return;
-    this.#isMoved = false;
     const { width: own, height: tall } = this.#size;
-    const scale = Math.max(0.05, Math.min(FIT_MAX, (width - 2 * FIT_PADDING) / own, (height - 2 * FIT_PADDING) / tall));
-    this.#set({ scale, x: (width - own * scale) / 2, y: (height - tall * scale) / 2 });
+    const whole = Math.min(FIT_MAX, (width - 2 * FIT_PADDING) / own, (height - 2 * FIT_PADDING) / tall);
+    const scale = Math.max(0.05, scaleMin, whole);
+    // Of what has no room, its beginning.
+    const begin = (room: number, length: number) => Math.max(0, (room - length) / 2);
+    this.#set({ scale, x: begin(width, own * scale), y: begin(height, tall * scale) });
   }
 
   zoomBy(factor: number): void {
@@ -85,9 +109,9 @@ export class PanZoom {
     this.#zoomAt(factor, { x: width / 2, y: height / 2 });
   }
 
-  /** Moves as little as it takes to see an area, of the drawing; a drawing that fits its panel stays where it is. */
+  /** Moves as little as it takes to see an area, of the drawing; one that is seen as a whole stays where it is. */
   reveal(area: Area): void {
-    if (!this.#isMoved) return;
+    if (this.#isAllSeen()) return;
     const { width, height } = this.#panel();
     const { x, y, scale } = this.#transform;
     const into = (from: number, length: number, room: number) =>
@@ -149,8 +173,8 @@ export class PanZoom {
 
   readonly #onPointerDown = (event: PointerEvent): void => {
     if (event.button !== 0) return;
-    this.#begin = this.#placeOf(event);
-    this.#pointers.set(event.pointerId, this.#begin);
+    this.#pressedAt = this.#placeOf(event);
+    this.#pointers.set(event.pointerId, this.#pressedAt);
     this.#isDragging = false;
   };
 
@@ -161,7 +185,7 @@ export class PanZoom {
     if (event.buttons === 0) return this.#onPointerEnd(event);
     const now = this.#placeOf(event);
     if (this.#pointers.size === 1 && !this.#isDragging) {
-      if (!this.#begin || distance(now, this.#begin) < DRAG_MIN) return;
+      if (!this.#pressedAt || distance(now, this.#pressedAt) < DRAG_MIN) return;
       this.#isDragging = true;
       this.svg.setPointerCapture(event.pointerId);
       this.svg.classList.add('is-dragged');

@@ -1,39 +1,36 @@
-/** The shape of a panel, coarsely: a chart is laid out anew where it has become another, not with every pixel. */
+/** The size of a panel, as it changes: coarsely, and when it has settled. */
 import { useEffect, useState, type RefObject } from 'react';
+import { coarseSize } from './coarse-size.js';
 import type { Size } from './layout-plan.js';
 
-/** Width by height. */
-const RATIOS = [0.5, 0.9, 1.5, 2, 2.6, 5];
-/** Of the sides, roughly, in px. */
-const LENGTHS = [265, 330, 405, 500, 610, 735];
+/** Around the drawing, at each side: see `PanZoom`. */
+export const FIT_PADDING = 8;
+/** While somebody drags the border of the window, nothing is laid out. */
+const SETTLE_MS = 150;
 
-const SHAPES: readonly Size[] = RATIOS.flatMap((ratio) =>
-  LENGTHS.map((length) => ({
-    width: Math.round(length * Math.sqrt(ratio)),
-    height: Math.round(length / Math.sqrt(ratio)),
-  })),
-);
-
-/** @returns `undefined` while it has no size */
+/** @returns no more room than there is; `undefined` while it has no size */
 export function usePanelSize(panel: RefObject<HTMLElement | null>): Size | undefined {
   const [size, setSize] = useState<Size>();
   useEffect(() => {
     const element = panel.current;
     if (!element) return undefined;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let isFirst = true;
     const observer = new ResizeObserver(([entry]) => {
       const { width, height } = entry!.contentRect;
-      if (width > 0 && height > 0) setSize((before) => shapeOf({ width, height }, before));
+      if (width === 0 || height === 0) return;
+      const room = { width: width - 2 * FIT_PADDING, height: height - 2 * FIT_PADDING };
+      const take = () => setSize((before) => coarseSize(room, before));
+      clearTimeout(timer);
+      if (isFirst) take();
+      else timer = setTimeout(take, SETTLE_MS);
+      isFirst = false;
     });
     observer.observe(element);
-    return () => observer.disconnect();
+    return () => {
+      observer.disconnect();
+      clearTimeout(timer);
+    };
   }, [panel]);
   return size;
-}
-
-/** Another one has to be nearer by far: a panel at the edge between two is not laid out to and fro. */
-function shapeOf(panel: Size, before: Size | undefined): Size {
-  const distance = ({ width, height }: Size) =>
-    Math.abs(Math.log(width / panel.width)) + Math.abs(Math.log(height / panel.height));
-  const nearest = SHAPES.reduce((best, one) => (distance(one) < distance(best) ? one : best));
-  return before && distance(before) < distance(nearest) + 0.1 ? before : nearest;
 }

@@ -54,11 +54,10 @@ export interface ScreenLayout {
 
 /** Smaller than that, and arrows that say little are left out; */
 const SCALE_GOOD = 0.75;
-/** smaller than that, and states of a depth are folded, the innermost first. */
-const SCALES_MIN = [
-  [2, 0.7],
-  [1, 0.55],
-] as const;
+/** smaller than that, and what is deeper inside is folded; */
+const SCALE_OF_DEEP = 0.7;
+/** smaller than that, and names, of 13 px, could not be read: outer states are folded, the one with the most inside first. */
+const SCALE_OF_NAMES = 0.66;
 
 /** Smaller than that, and words at arrows cannot be read: they are left out where the states gain by it. */
 const SCALE_OF_WORDS = 0.8;
@@ -76,15 +75,17 @@ export async function layOutForScreen(engine: LayoutEngine, chart: Chart, choice
 }
 
 async function layOutFolded(engine: LayoutEngine, chart: Chart, choice: LayoutChoice): Promise<ScreenLayout> {
-  const tree = new Tree(chart);
   let best = await layOut(engine, chart, choice, []);
-  for (const [depth, scaleMin] of SCALES_MIN) {
-    if (scaleIn(choice.panel, best) >= scaleMin) return best;
-    const deep = chart.states.flatMap((_, number) =>
-      tree.depths[number]! >= depth && tree.children[number]!.length > 0 ? [number] : [],
-    );
-    if (deep.length > best.folded.length) best = await layOut(engine, chart, choice, deep);
-  }
+  const tree = new Tree(chart);
+  const compound = chart.states.flatMap((_, number) =>
+    number > 0 && tree.children[number]!.length > 0 ? [number] : [],
+  );
+  const deep = compound.filter((number) => tree.depths[number]! >= 2);
+  if (deep.length > 0 && scaleIn(choice.panel, best) < SCALE_OF_DEEP) best = await layOut(engine, chart, choice, deep);
+  const insideOf = (number: number) => chart.states.filter((_, other) => tree.isInside(other, number)).length;
+  const outer = compound.filter((number) => !deep.includes(number)).sort((a, b) => insideOf(b) - insideOf(a));
+  for (let count = 1; count <= outer.length && scaleIn(choice.panel, best) < SCALE_OF_NAMES; count += 1)
+    best = await layOut(engine, chart, choice, [...deep, ...outer.slice(0, count)]);
   return best;
 }
 

@@ -115,7 +115,7 @@ function Drawing(props: DrawingProps) {
   const { onState, onEvent, onFold } = props;
   const svg = useRef<SVGSVGElement>(null);
   const content = useRef<SVGGElement>(null);
-  const camera = usePanZoom(svg, content, layout);
+  const camera = usePanZoom(svg, content, { size: layout, isReadable: mode === 'plain' });
   const [pointedAt, setPointedAt] = useState<number>();
   const [focused, setFocused] = useState(0);
   const [isExplained, setIsExplained] = useState(false);

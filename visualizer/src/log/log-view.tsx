@@ -90,7 +90,7 @@ function Targets({ entry }: { entry: LogEntry }) {
       {entry.ids.map((id, index) => (
         <span key={id}>
           {index > 0 && ', '}
-          <a className="mono" href={hrefOf(['sessions', id], { source: entry.source })}>
+          <a className="mono log-target" href={hrefOf(['sessions', id], { source: entry.source })} title={id}>
             {id}
           </a>
         </span>

@@ -111,7 +111,9 @@ function Files({ files }: { files: readonly RecordingFile[] | undefined }) {
                 </a>
               </td>
               <td>{protocol}</td>
-              <td>{session}</td>
+              <td className="recordings-session" title={session}>
+                {session}
+              </td>
               <td>
                 {isLive && <span className="badge bad">● recording</span>} <span className="muted">{reason}</span>
               </td>

@@ -195,7 +195,7 @@ function ReplayHeader({ name, story, isFile, onReload }: ReplayProps) {
         <nav aria-label="Where this is">
           <a href="/recordings">Recordings</a> <span className="faint">/</span>
         </nav>
-        <h1 className="replay-name" title={name}>
+        <h1 title={name}>
           {header?.protocol} <span className="session-key">session {header?.session}</span>
         </h1>
         <span className="mono muted session-peer">{header?.peer}</span>

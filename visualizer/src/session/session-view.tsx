@@ -122,9 +122,13 @@ function SessionHeader({ source, id, session, children }: SessionHeaderProps) {
       <nav aria-label="Where this is">
         <a href={hrefOf(['sessions'], { source: source.name })}>Sessions</a> <span className="faint">/</span>
       </nav>
-      <h1>
-        {id}
-        {row?.key && <span className="session-key">{row.key}</span>}
+      <h1 className="session-name">
+        <span title={id}>{id}</span>
+        {row?.key && (
+          <span className="session-key" title={row.key}>
+            {row.key}
+          </span>
+        )}
       </h1>
       <span className="mono muted session-peer" title="The peer">
         {row?.peer}

@@ -47,7 +47,7 @@ export function EndedTable({ source, text }: { source: Source; text: string }) {
         <tbody>
           {matching.slice(0, SHOWN).map((one) => (
             <tr key={`${one.id} ${one.endedAtMs}`}>
-              <td>
+              <td title={[one.id, one.key].filter(Boolean).join(' ')}>
                 <a href={hrefOf(['sessions', one.id], { source: source.name })}>{one.id}</a>
                 {one.key !== undefined && <span className="sessions-key">{one.key}</span>}
               </td>

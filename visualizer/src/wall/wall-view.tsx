@@ -184,11 +184,7 @@ export function WallView({ source }: { source: Source }) {
             onBlur={() => point(-1)}
           />
           {pointed !== undefined && (
-            <Cursor
-              cell={cells.cellOf(pointed)}
-              painter={painter}
-              text={`${row?.id ?? ''} ${styleOf(pointed)?.path ?? ''}`}
-            />
+            <Cursor cell={cells.cellOf(pointed)} painter={painter} id={row?.id} path={styleOf(pointed)?.path} />
           )}
           {live === 0 && <p className="nothing wall-nothing">No session lives now. Each that comes is a cell here.</p>}
         </div>
@@ -219,7 +215,15 @@ export function WallView({ source }: { source: Source }) {
   }
 }
 
-function Cursor({ cell, painter, text }: { cell: number; painter: Painter | undefined; text: string }) {
+interface CursorProps {
+  readonly cell: number;
+  readonly painter: Painter | undefined;
+  readonly id: string | undefined;
+  /** Of its state. */
+  readonly path: string | undefined;
+}
+
+function Cursor({ cell, painter, id, path }: CursorProps) {
   if (cell < 0 || !painter) return null;
   const [left, top, side] = [painter.left(cell), painter.top(cell), painter.size + 3];
   const isRight = left > (painter.columns * painter.size) / 2;
@@ -230,7 +234,8 @@ function Cursor({ cell, painter, text }: { cell: number; painter: Painter | unde
         aria-hidden="true"
         className={`wall-tip mono ${isRight ? 'is-left' : 'is-right'} ${top < TIP_HEIGHT ? 'is-below' : 'is-above'}`}
       >
-        {text}
+        <span className="wall-id">{id}</span>
+        <span>{path}</span>
       </span>
     </span>
   );
@@ -250,7 +255,11 @@ function Pointed({
     <dl>
       <div>
         <dt>session</dt>
-        <dd className="mono">{row ? row.id : `no. ${number}`}</dd>
+        <dd className="mono">
+          <span className="wall-id" title={row?.id}>
+            {row ? row.id : `no. ${number}`}
+          </span>
+        </dd>
       </div>
       <div>
         <dt>state</dt>
