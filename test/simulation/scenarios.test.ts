@@ -36,6 +36,8 @@ const NEVER_TAKEN: Readonly<Record<string, Readonly<Record<string, string>>>> = 
     'accepted on FRAME_ENDED': 'as INPUT_FULL',
     'accepted on FRAME_TIMEOUT': 'as INPUT_FULL',
     'halfClosed.byUs.sending on ERROR': 'the looks at a stalled output come before the kernel gives up',
+    'halfClosed.byUs.ended on WAIT_TIMEOUT': 'waits are delivered in states that count them',
+    'halfClosed.byUs.ended on FRAME_TIMEOUT': 'the deadline is disarmed on the way in, and no frame begins there',
     'reset on ERROR': 'the simulated kernel answers an RST with nothing',
     'reset on after closeTimeout': 'the simulated kernel closes at once',
   },
