@@ -4,6 +4,7 @@ import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { RecordingError } from '../inspect/recording-error.js';
 import { readRecording } from '../inspect/recording-text.js';
+import { whyTooLarge } from '../inspect/visualizer/recording-files.js';
 import { createVisualizer } from '../inspect/visualizer/visualizer.js';
 import { messageOf } from '../session/errors.js';
 import { CliError, describeThrown } from './cli-error.js';
@@ -16,7 +17,8 @@ interface VisualizeFlags {
 }
 
 const HELP = `
-SIGINT and SIGTERM end it. Exit codes: 0 ended by a signal, 1 it could not listen, 2 wrong use: no such file or folder, no recording.`;
+SIGINT and SIGTERM end it. Exit codes: 0 ended by a signal, 1 it could not listen, 2 wrong use: no such file or folder, no recording, or
+one of more than 64 MiB.`;
 
 export function visualizeCommand(program: Command, exit: (code: ExitCode) => void): void {
   program
@@ -29,8 +31,9 @@ export function visualizeCommand(program: Command, exit: (code: ExitCode) => voi
 }
 
 async function visualize(place: string, { port }: VisualizeFlags): Promise<ExitCode> {
-  const file = look(place).isFile() ? basename(place) : undefined;
-  if (file !== undefined) check(place);
+  const found = look(place);
+  const file = found.isFile() ? basename(place) : undefined;
+  if (file !== undefined) check(place, found.size);
   // No server is shown: there is nothing in production to be careful with.
   const visualizer = createVisualizer([], { port, recordings: place, production: true });
   visualizer.errors.subscribe(({ message }) => process.stderr.write(`wirechart: ${message}\n`));
@@ -60,7 +63,9 @@ function look(place: string): Stats {
 }
 
 /** One that cannot be read is better told here than on the page. */
-function check(file: string): void {
+function check(file: string, bytes: number): void {
+  const tooLarge = whyTooLarge(bytes);
+  if (tooLarge !== undefined) throw new CliError(2, `cannot show ${file}: ${tooLarge}`);
   try {
     readRecording(readFileSync(file, 'utf8'));
   } catch (error) {

@@ -81,6 +81,8 @@ export interface FeedSession {
   readonly bytesSent: number;
   /** When its waits for a READ will have ended it, if none comes; `undefined` while they are not counted. */
   readonly waitsEndAtMs: number | undefined;
+  /** Waits in a row that end it; 0: none do. */
+  readonly waitTimeoutCountMax: number;
 }
 
 export type FeedChange = {

@@ -95,6 +95,10 @@ export class LiveFeedSession implements FeedSession {
     return this.live.waitsEndAtMs;
   }
 
+  get waitTimeoutCountMax(): number {
+    return this.live.transportSnapshot.context.waitTimeoutCountMax;
+  }
+
   /** Of the transport's chart. */
   sessionMoved(before: Place): void {
     const { session } = this;

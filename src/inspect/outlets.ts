@@ -4,6 +4,7 @@ import type { AnyMachineSnapshot, AnyStateMachine } from 'xstate';
 import type { EngineActor } from '../engine/engine.js';
 import type { Session } from '../session/session.js';
 import type { SessionInside } from '../session/tap.js';
+import { Allowance } from './allowance.js';
 import type { Feed } from './feed.js';
 import { insideOf, type Inside } from './inside.js';
 import type { OutletSource, OwnerChart } from './outlets/followed-charts.js';
@@ -12,6 +13,7 @@ import { parseSelection, SelectionError, type Selection } from './outlets/select
 import { closeReason } from './outlets/send-to.js';
 import { StatelyViewer } from './outlets/stately-outlet.js';
 import { Xstate4Viewer } from './outlets/xstate4-outlet.js';
+import { LIMITS } from './visualizer/messages.js';
 
 export interface OutletsOptions {
   /** The servers and clients that are shown, by the names that the page has for them; asked again for each viewer. */
@@ -20,7 +22,9 @@ export interface OutletsOptions {
   readonly control: boolean;
   /** Bytes are shown, and nothing is masked. */
   readonly payloads: boolean;
-  /** Told of each event that a viewer wants a session to have. */
+  /** The clock by which what a viewer says is counted. */
+  readonly nowMs: () => number;
+  /** Told of each event that a viewer wants a session to have, and once of each burst of messages that is too much. */
   readonly requested?: (request: OutletRequest) => void;
   /** Told, for people, of what a viewer does not get. */
   readonly noted?: (text: string) => void;
@@ -96,7 +100,11 @@ class ViewerOutlet implements Outlet {
     }
     const viewer = this.make(socket, { sources, selection, payloads: this.options.payloads });
     this.#viewers.set(socket, viewer);
-    socket.onMessage((text) => viewer.receive?.(text));
+    const allowance = new Allowance(LIMITS.commands);
+    socket.onMessage((text) => {
+      if (allowance.take(this.options.nowMs())) viewer.receive?.(text);
+      else if (allowance.beginsBurst) this.#noteBurst();
+    });
     socket.onClose(() => {
       this.#viewers.delete(socket);
       viewer.stop();
@@ -109,6 +117,13 @@ class ViewerOutlet implements Outlet {
       socket.close(1001, 'the visualizer has stopped');
     }
     this.#viewers.clear();
+  }
+
+  /** What is too much is not even read: it may have been meant for any session, or for none. */
+  #noteBurst(): void {
+    const text = `more than ${LIMITS.commands} messages in a second: what is too much is not read`;
+    const nobody = { source: '', session: '', event: '' };
+    this.options.requested?.({ path: this.path, ...nobody, outcome: 'refused', text });
   }
 
   #sourceOf(target: OutletTarget): OutletSource {

@@ -85,13 +85,16 @@ export class RecordingFolder {
  * @returns the file's path; rejected with the system's error
  */
 export async function saveRecording(place: string, name: string, text: string): Promise<string> {
-  if (!place.endsWith('.jsonl')) {
-    await mkdir(place, { recursive: true });
-    return writeNew(place, name, text);
-  }
+  if (!place.endsWith('.jsonl')) return saveInFolder(place, name, text);
   await mkdir(dirname(resolve(place)), { recursive: true });
   await writeFile(place, text, NEW_FILE);
   return place;
+}
+
+/** @param folder made if it is missing, whatever it is called @returns the file's path; rejected with the system's error */
+export async function saveInFolder(folder: string, name: string, text: string): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  return writeNew(folder, name, text);
 }
 
 async function writeNew(folder: string, name: string, text: string): Promise<string> {

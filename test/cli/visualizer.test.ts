@@ -1,6 +1,6 @@
 /** `wirechart serve --visualizer` and `wirechart visualize` as processes. Runs `dist`, which `npm test` has built. */
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -184,6 +184,18 @@ describe('visualize', () => {
     expect(new URL(await addressIn(command)).pathname).toBe('/recordings');
     command.process.kill('SIGTERM');
     expect(await command.ended).toEqual([0, null]);
+  });
+
+  test('a file of more than 64 MiB is refused in one line with its name, its size and the limit: 2', async () => {
+    const file = join(folder, 'large.jsonl');
+    writeFileSync(file, '');
+    truncateSync(file, 64 * 2 ** 20 + 1);
+    const command = wirechart(['visualize', file]);
+    expect(await command.ended).toEqual([2, null]);
+    expect(command.stdout).toBe('');
+    expect(command.stderr).toBe(
+      `wirechart: cannot show ${file}: it has 64.1 MiB, and a page shows recordings of 64 MiB at most\n`,
+    );
   });
 
   test('what is no recording, or not there, is one line: 2; a port in use names --port: 1', async () => {

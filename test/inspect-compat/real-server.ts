@@ -34,6 +34,7 @@ export async function realServer(protocol: AnyProtocol, options: Partial<Outlets
     sources: () => [{ name: protocol.name, target: server, feed }],
     control: true,
     payloads: false,
+    nowMs: () => feed.nowMs(),
     ...options,
   });
   const sockets = new WebSocketServer({ host: '127.0.0.1', port: 0 });

@@ -305,6 +305,7 @@ describe('a session', () => {
       startedAtMs: 1_000,
       protocolSinceMs: 1_000,
       sessionSinceMs: 1_000,
+      waitTimeoutCountMax: 60,
     });
     expect(session.waitsEndAtMs).toBe(7_000);
     expect(at(feed, '1')).toEqual([['accepted'], ['young']]);

@@ -1,44 +1,36 @@
 /** What a page cannot do to the process: grow its memory, keep it busy, or slow the sessions down. */
 import { connect, type Socket } from 'node:net';
 import { once } from 'node:events';
+import { WebSocket } from 'ws';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import echo from '../../examples/echo/index.js';
 import { createFeed } from '../../src/inspect/create-feed.js';
-import { LIMITS, type PageMessage } from '../../src/inspect/visualizer/messages.js';
+import { LIMITS, type PageMessage, type RecordingFile } from '../../src/inspect/visualizer/messages.js';
+import { Viewer } from '../../src/inspect/visualizer/viewer.js';
 import { VisualizerHub } from '../../src/inspect/visualizer/visualizer-hub.js';
-import { createVisualizer, makeVisualizer, type Visualizer } from '../../src/inspect/visualizer/visualizer.js';
+import { makeVisualizer, type Visualizer } from '../../src/inspect/visualizer/visualizer.js';
 import type { TcpServer } from '../../src/server.js';
-import { createWorld, type World } from '../../src/testing/world.js';
-import { cookieOf, tableView, TestPage } from './page.js';
+import type { World } from '../../src/testing/world.js';
+import { cookieOf, result, tableView, TestPage } from './page.js';
+import { ShownWorld } from './shown-world.js';
 
+let shown: ShownWorld;
 let world: World;
 let server: TcpServer;
 let visualizer: Visualizer;
-let pages: TestPage[];
 let sockets: Socket[];
 
 beforeEach(async () => {
-  world = createWorld();
-  [pages, sockets] = [[], []];
-  server = await world.server(echo, { waitTimeoutCountMax: 0 });
-  visualizer = createVisualizer(server, { time: world.time, control: true });
-  await visualizer.start();
+  sockets = [];
+  shown = await ShownWorld.begin();
+  ({ world, server } = shown);
+  visualizer = await shown.show({ control: true });
 });
-
 afterEach(async () => {
   for (const socket of sockets) socket.destroy();
-  await visualizer.stop();
-  for (const page of pages) await page.closed;
-  expect(visualizer.errorCount).toBe(0);
-  await world.end();
+  await shown.end();
 });
 
-async function open(): Promise<TestPage> {
-  const page = new TestPage(visualizer.url);
-  pages.push(page);
-  await page.told('hello');
-  return page;
-}
+const open = () => shown.open();
 
 /** A page in bytes, which reads when the test says so. */
 async function openRaw(): Promise<Socket> {
@@ -99,7 +91,7 @@ function hubWithPage() {
     await whole.end();
     expect(errors).toEqual([]);
   };
-  return { hub, socket, feed, end };
+  return { hub, whole, socket, feed, end };
 }
 
 function connectPeers(count: number): void {
@@ -187,9 +179,86 @@ test('20 commands in a second are carried out, the next one is refused, and a se
   expect(await give(25)).toBe(5);
 });
 
-test('a page that sends more than 200 messages in a second is dropped', async () => {
+describe('the log', () => {
+  const entriesOf = async () => {
+    const page = await open();
+    page.send({ type: 'subscribe', topic: 'log' });
+    return (await page.told('log')).entries;
+  };
+
+  test('has one entry of all commands of a page that are too many, until that page has been quiet for a second', async () => {
+    const page = await open();
+    const flood = async () => {
+      for (let n = 0; n < 100; n += 1)
+        page.send({ type: 'command', ref: n, what: 'close', source: 'echo', ids: ['x'] });
+      await page.settled();
+    };
+    const refused = { viewer: 1, what: 'close', ids: ['x'], outcome: 'refused' };
+    await flood();
+    world.advanceBy(500);
+    await flood();
+    const first = await entriesOf();
+    expect(first).toHaveLength(20 + 1 + 10);
+    expect(first.filter(({ outcome }) => outcome === 'refused')).toMatchObject([refused]);
+    world.advanceBy(1_000);
+    await flood();
+    const second = await entriesOf();
+    expect(second.filter(({ outcome }) => outcome === 'refused')).toMatchObject([refused, refused]);
+  });
+
+  test.each(['/xstate4', '/stately'])('has one entry of all messages to %s that are too many', async (path) => {
+    const { host, search } = new URL(visualizer.url);
+    const viewer = new WebSocket(`ws://${host}${path}${search}`);
+    await once(viewer, 'open');
+    for (const text of ['{', '{"type":"weather"}', '{"type":"xstate.event","event":"{}"}'])
+      for (let n = 0; n < 300; n += 1) viewer.send(text);
+    // All that was sent before it has been read when a ping is answered.
+    viewer.ping();
+    await once(viewer, 'pong');
+    const text = `${path}: more than 20 messages in a second: what is too much is not read`;
+    expect(await entriesOf()).toMatchObject([
+      { viewer: 0, what: 'send', source: '', ids: [], count: 0, event: null, outcome: 'refused', text },
+    ]);
+    viewer.terminate();
+  });
+
+  test('keeps what a page has done while another one asks for things all the time', async () => {
+    const page = await open();
+    await result(page, { what: 'close', ids: ['1'] });
+    const other = await open();
+    for (let n = 0; n < 60; n += 1) {
+      world.advanceBy(500);
+      for (let m = 0; m < 10; m += 1)
+        other.send({ type: 'command', ref: n, what: 'close', source: 'echo', ids: ['x'] });
+      await other.settled();
+    }
+    const entries = await entriesOf();
+    expect(entries).toHaveLength(500);
+    expect(entries[0]).toMatchObject({ n: 1, viewer: 1, ids: ['1'] });
+    expect([entries[1]!.n, entries.at(-1)!.n]).toEqual([103, 601]);
+  });
+
+  test('keeps of what a page sent no more than 200 characters of a name, and 1 000 of the text', async () => {
+    const page = await open();
+    connectPeers(1);
+    const { outcome } = await result(page, { what: 'send', ids: ['1'], event: { type: 'x'.repeat(50_000) } });
+    expect(outcome).toBe('failed');
+    await result(page, { what: 'close', source: 's'.repeat(500), ids: ['i'.repeat(500)] });
+    const entries = await entriesOf();
+    expect(entries.map(({ event, text }) => [event?.length, text.length <= 1_000])).toEqual([
+      [200, true],
+      [undefined, true],
+    ]);
+    expect([entries[1]!.source.length, entries[1]!.ids[0]!.length]).toEqual([200, 200]);
+  });
+});
+
+test.each<[string, (page: TestPage) => void]>([
+  ['messages', (page) => page.send({ type: 'ping' })],
+  ['binary messages', (page) => page.socket.send(Buffer.of(1))],
+])('a page that sends more than 200 %s in a second is dropped', async (_, send) => {
   const page = await open();
-  for (let n = 0; n < 250; n += 1) page.send({ type: 'ping' });
+  for (let n = 0; n < 250; n += 1) send(page);
   expect((await page.closed)[0]).toBe(1006);
   expect(visualizer.viewers).toBe(0);
 });
@@ -263,19 +332,23 @@ describe('a page that stops reading', () => {
     ['stops reading is dropped before its ping is missed', false],
     ['reads is not', true],
   ])('on a real connection, one that asks on and on and %s; the sessions go on', async (_, reads) => {
+    world.advanceBy(120_000);
     connectPeers(8);
+    const startedAtMs = world.time.now();
     const socket = await openRaw();
     if (reads) socket.resume();
     else socket.pause();
-    // The past of eight sessions, again and again: in the end more than the kernel takes.
-    for (let round = 0; round < 199 && visualizer.viewers === 1; round += 1) {
-      for (let n = 1; n <= 8; n += 1)
-        socket.write(frameOf({ type: 'subscribe', topic: 'session', source: 'echo', id: String(n) }));
-      await new Promise((resolve) => setImmediate(resolve));
+    const received = vi.spyOn(Viewer.prototype, 'receive');
+    // The last two minutes, again and again, 20 kB each: far more than the kernel takes.
+    for (let round = 1; round < 200 && visualizer.viewers === 1; round += 1) {
+      for (let n = 1; n <= 8; n += 1) socket.write(frameOf({ type: 'subscribe', topic: 'overview', source: 'echo' }));
+      while (received.mock.calls.length < 8 * round && visualizer.viewers === 1)
+        await new Promise((resolve) => setImmediate(resolve));
       world.advanceBy(50);
     }
+    received.mockRestore();
     expect(visualizer.viewers).toBe(reads ? 1 : 0);
-    if (!reads) expect(world.time.now()).toBeLessThan(9_950);
+    if (!reads) expect(world.time.now() - startedAtMs).toBeLessThan(9_900);
     expect(server.sessions.size).toBe(8);
   });
 
@@ -291,6 +364,36 @@ describe('a page that stops reading', () => {
     }
     expect(page.all('overview').length).toBeGreaterThanOrEqual(2);
   });
+});
+
+test('a folder that takes 1 s to be looked at is looked at again 9 s later, not 1 tick earlier, while a page shows it', async () => {
+  const { hub, whole, socket, end } = hubWithPage();
+  let answer: (files: readonly RecordingFile[]) => void = () => {};
+  const list = vi
+    .spyOn(whole.recordings, 'list')
+    .mockImplementation(() => new Promise((resolve) => (answer = resolve)));
+  const tick = async (ms: number) => {
+    world.advanceBy(ms);
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  await tick(2_100);
+  expect(list).not.toHaveBeenCalled();
+  hub.receive({ type: 'subscribe', topic: 'recordings' });
+  await tick(2_000);
+  await tick(1_000);
+  expect(list).toHaveBeenCalledTimes(1);
+  answer([]);
+  await tick(0);
+  await tick(8_900);
+  expect(socket.sent.at(-1)).toBe('{"type":"recordings","files":[]}');
+  expect(list).toHaveBeenCalledTimes(1);
+  await tick(100);
+  expect(list).toHaveBeenCalledTimes(2);
+  answer([]);
+  hub.receive({ type: 'unsubscribe', topic: 'recordings' });
+  await tick(30_000);
+  expect(list).toHaveBeenCalledTimes(2);
+  await end();
 });
 
 test('a hidden page is told nothing of its wall, and all that has changed when it is seen again', async () => {

@@ -1,49 +1,29 @@
-/**
- * What a page is told, message by message: servers in a simulated world, a visualizer on the world's clock, and real sockets between it and
- * the page. The clock stands still unless a test moves it, so that each tick is a test's own.
- */
+/** What a page is told, message by message. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import chat from '../../examples/chat/index.js';
 import echo from '../../examples/echo/index.js';
-import { createVisualizer, type Visualizer } from '../../src/inspect/visualizer/visualizer.js';
 import { LIMITS, WALL, type SortKey } from '../../src/inspect/visualizer/messages.js';
 import { createTcpServer, type TcpServer } from '../../src/server.js';
-import { createWorld, type World } from '../../src/testing/world.js';
-import { silentPeers, tableView, TestPage } from './page.js';
+import type { World } from '../../src/testing/world.js';
+import { tableView, type TestPage } from './page.js';
+import { ShownWorld } from './shown-world.js';
 
+let shown: ShownWorld;
 let world: World;
 let server: TcpServer;
-let visualizer: Visualizer;
-let pages: TestPage[];
 
 beforeEach(async () => {
-  world = createWorld();
-  pages = [];
-  server = await world.server(echo, { waitTimeoutCountMax: 0 });
+  shown = await ShownWorld.begin();
+  ({ world, server } = shown);
 });
+afterEach(() => shown.end());
 
-afterEach(async () => {
-  await visualizer.stop();
-  for (const page of pages) await page.closed;
-  expect(visualizer.errorCount).toBe(0);
-  // Also that no timer and no subscription of the visualizer is left.
-  await world.end();
-});
-
-async function open(control = false): Promise<TestPage> {
-  visualizer = createVisualizer(server, { time: world.time, control });
-  await visualizer.start();
-  return another();
+async function open(): Promise<TestPage> {
+  await shown.show();
+  return shown.open();
 }
 
-async function another(): Promise<TestPage> {
-  const page = new TestPage(visualizer.url);
-  pages.push(page);
-  await page.told('hello');
-  return page;
-}
-
-const connectPeers = (count: number) => silentPeers(world, server, count);
+const connectPeers = (count: number) => shown.connect(count);
 
 const frame = (...bytes: number[]) => ({ type: 'FRAME', payload: Uint8Array.from(bytes) });
 
@@ -61,9 +41,8 @@ const pairsOf = (pairs: readonly number[]) =>
 test('hello says what there is to see: sources with their charts, each chart once, and what may be done', async () => {
   const second = await world.server(echo);
   const room = await world.server(chat);
-  visualizer = createVisualizer([server, second, room], { time: world.time, control: true, payloads: true });
-  await visualizer.start();
-  const page = await another();
+  await shown.show({ control: true, payloads: true }, [server, second, room]);
+  const page = await shown.open();
   const hello = await page.told('hello');
   expect(hello).toMatchObject({ version: 1, viewer: 1, control: true, payloads: true, limits: LIMITS });
   expect(hello.package).toMatch(/^\d+\.\d+\.\d+/);
@@ -77,21 +56,19 @@ test('hello says what there is to see: sources with their charts, each chart onc
     ...Object.values(shared),
   ]);
   expect(Object.keys(hello.charts).sort()).toEqual([...new Set(used)].sort());
-  expect((await (await another()).told('hello')).viewer).toBe(2);
+  expect((await (await shown.open()).told('hello')).viewer).toBe(2);
 });
 
 test('with recordings alone there is no source', async () => {
-  visualizer = createVisualizer([], { time: world.time });
-  await visualizer.start();
-  const { sources, charts } = await (await another()).told('hello');
+  await shown.show({}, []);
+  const { sources, charts } = await (await shown.open()).told('hello');
   expect([sources, charts]).toEqual([[], {}]);
 });
 
 test('a server that begins to listen later is told with its address, and what is sampled before counts too', async () => {
   const late = createTcpServer(echo);
-  visualizer = createVisualizer(late, { time: world.time });
-  await visualizer.start();
-  const page = await another();
+  await shown.show({}, late);
+  const page = await shown.open();
   expect((await page.told('hello')).sources).toMatchObject([{ name: 'echo', address: null }]);
   world.advanceBy(1_000);
   await late.start();
@@ -163,10 +140,9 @@ describe('overview', () => {
   });
 
   test('the past is 120 seconds at most', async () => {
-    visualizer = createVisualizer(server, { time: world.time });
-    await visualizer.start();
+    await shown.show();
     world.advanceBy(130_000);
-    const page = await another();
+    const page = await shown.open();
     page.send({ type: 'subscribe', topic: 'overview', source: 'echo' });
     const { samples } = await page.told('samples');
     expect(samples).toHaveLength(120);
@@ -449,9 +425,8 @@ describe('session', () => {
 
   test('without payloads there are no bytes, with them there are', async () => {
     const bytesOf = async (payloads: boolean) => {
-      visualizer = createVisualizer(server, { time: world.time, payloads });
-      await visualizer.start();
-      const page = await another();
+      const visualizer = await shown.show({ payloads });
+      const page = await shown.open();
       page.send({ type: 'subscribe', topic: 'session', source: 'echo', id: '1' });
       await page.told('detail');
       peer!.send(frame(1, 2, 3));
@@ -468,9 +443,8 @@ describe('session', () => {
 
   test('what is longer than 16 384 bytes in a line comes as its size; what the line is about stays', async () => {
     const [peer] = connectPeers(1);
-    visualizer = createVisualizer(server, { time: world.time, payloads: true });
-    await visualizer.start();
-    const page = await another();
+    await shown.show({ payloads: true });
+    const page = await shown.open();
     page.send({ type: 'subscribe', topic: 'session', source: 'echo', id: '1' });
     const { lines: past } = await page.told('detail');
     peer!.send({ type: 'FRAME', payload: new Uint8Array(40_000) });

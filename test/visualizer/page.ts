@@ -71,6 +71,18 @@ export class TestPage {
   }
 }
 
+export type Command = Extract<PageMessage, { type: 'command' }>;
+
+let lastRef = 0;
+
+/** Gives a command, of the echo unless told otherwise. @returns what became of it */
+export async function result(page: TestPage, command: Omit<Command, 'type' | 'ref' | 'source'> & { source?: string }) {
+  const own = (lastRef += 1);
+  page.send({ type: 'command', ref: own, source: 'echo', ...command });
+  const { outcome, text, recording } = await page.told('result', ({ ref }) => ref === own);
+  return { outcome, text, ...(recording !== undefined && { recording }) };
+}
+
 export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;

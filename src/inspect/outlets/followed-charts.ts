@@ -23,7 +23,7 @@ import type { Selection } from './selection.js';
 export interface OutletSource {
   readonly name: string;
   readonly protocol: AnyProtocol;
-  readonly feed: Pick<Feed, 'changes' | 'sessions' | 'sendEvent' | 'charts' | 'nowMs'>;
+  readonly feed: Pick<Feed, 'changes' | 'sessions' | 'sendEvent' | 'charts'>;
   session(id: string): (Session & SessionInside) | undefined;
   /** Charts that are no session's: the server socket's or the client's first. Told at once, and again when others take their place. */
   readonly owners: Observable<readonly OwnerChart[]>;
@@ -62,7 +62,7 @@ export interface ChartFollower {
   stepped(chart: FollowedChart, event: EventObject | undefined, snapshot: AnyMachineSnapshot): void;
   /** It is over, or what it belongs to has gone. */
   ended(chart: FollowedChart): void;
-  /** A session that was chosen has no room: `max` are followed. Told once, until there is room again. */
+  /** A session that was chosen has no room: `max` are followed. Told once, however often there is room again. */
   full(max: number): void;
   /** Our own bug, or something that cannot be written. It should let go. */
   failed(error: unknown): void;
@@ -207,7 +207,6 @@ export class FollowedCharts {
     const end = () => {
       untap();
       this.#sessions.delete(key);
-      this.#isFull = false;
       this.#end(protocol);
       this.#end(transport);
     };

@@ -30,9 +30,9 @@ export interface OutletRequest {
   readonly path: string;
   /** `Source.name`; empty where nothing of that name is shown. */
   readonly source: string;
-  /** Id of the session. */
+  /** Id of the session; empty where it was for none. */
   readonly session: string;
-  /** Type of the event that it was to be given. */
+  /** Type of the event that it was to be given; empty where that was not read. */
   readonly event: string;
   readonly outcome: 'done' | 'refused';
   /** Why it was refused. */

@@ -24,9 +24,6 @@ export interface Xstate4Options extends FollowedOptions {
   readonly noted: (text: string) => void;
 }
 
-/** Of one viewer, in a second of the server's clock. */
-const EVENTS_MAX = 20;
-
 /** Events of one viewer are as XState 4 sends them between machines. */
 interface ScxmlEvent {
   readonly name: string;
@@ -42,7 +39,6 @@ export class Xstate4Viewer implements ChartFollower {
   readonly #socket: OutletSocket;
   readonly #options: Xstate4Options;
   #charts: FollowedCharts | undefined;
-  #second = { atMs: -Infinity, events: 0 };
   #isOver = false;
 
   constructor(socket: OutletSocket, options: Xstate4Options) {
@@ -101,11 +97,11 @@ export class Xstate4Viewer implements ChartFollower {
   /** It may ask again, and is told of all of them again. */
   #inspect(): void {
     if (this.#isOver) return;
-    if (this.#charts) {
-      for (const chart of this.#charts.charts) this.began(chart);
-      return;
-    }
     try {
+      if (this.#charts) {
+        for (const chart of this.#charts.charts) this.began(chart);
+        return;
+      }
       const charts = new FollowedCharts(this.#options, this);
       // It may have been too slow for the first burst.
       if (this.#isOver) charts.stop();
@@ -135,9 +131,6 @@ export class Xstate4Viewer implements ChartFollower {
   /** Gives the event, if it may be given. @returns why not */
   #refusal({ id, source, takesEventsOf: session }: FollowedChart, event: PlainEvent): string | undefined {
     if (!this.#options.control) return 'control is not allowed';
-    const nowMs = source.feed.nowMs();
-    if (nowMs - this.#second.atMs >= 1_000) this.#second = { atMs: nowMs, events: 0 };
-    if ((this.#second.events += 1) > EVENTS_MAX) return `more than ${EVENTS_MAX} events in a second`;
     if (session === undefined) return `${id} can be looked at, and takes no events`;
     try {
       source.feed.sendEvent(session, event);

@@ -84,11 +84,23 @@ function record({ feed, name }: ShownSource, { ids }: Command, { recordings, wal
   const session = ids[0]!;
   if (recordings.isLive(name, session)) return refused('it is being recorded already');
   if (recordings.isFull) return refused('too many sessions are being recorded: stop one of them');
+  const recorded = feed.session(session);
   const recording = feed.recordSession(session);
-  const text = () => recording.text();
-  const stop = () => recording.stop();
-  const file = recordings.begin({ source: name, protocol: feed.protocol, session, text, stop }, wallMs());
-  return { outcome: 'done', text: 'it is being recorded', recording: file };
+  const live = {
+    source: name,
+    protocol: feed.protocol,
+    session,
+    // Another one may have the same id by then.
+    hasEnded: () => feed.session(session) !== recorded,
+    text: () => recording.text(),
+    stop: () => recording.stop(),
+  };
+  try {
+    return { outcome: 'done', text: 'it is being recorded', recording: recordings.begin(live, wallMs()) };
+  } catch (error) {
+    recording.stop();
+    throw error;
+  }
 }
 
 async function stopRecording({ name }: ShownSource, { ids }: Command, { recordings }: CommandParts): Promise<Outcome> {

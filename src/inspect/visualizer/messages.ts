@@ -27,7 +27,7 @@ export const LIMITS = {
   rows: 200,
   /** Sessions that one page looks at. */
   watched: 8,
-  /** Of one page, each second. */
+  /** Of one page, each second; messages of any kind of another tool's viewer. */
   commands: 20,
   /** Steps of one watched session that a page keeps, and that it is told when it comes. */
   lines: 500,
@@ -93,6 +93,7 @@ export interface SessionRow {
   readonly bytesReceived: number;
   readonly bytesSent: number;
   readonly waitsEndAtMs: number | null;
+  readonly waitTimeoutCountMax: number;
 }
 
 /** One second of the past; totals as in `FeedTotals`. */

@@ -85,7 +85,8 @@ export class ShownSource {
 }
 
 export function rowOf(session: FeedSession): SessionRow {
-  const { id, key, peer, startedAtMs, sessionSinceMs, protocolSinceMs, bytesReceived, bytesSent } = session;
+  const { id, key, peer, startedAtMs, sessionSinceMs, protocolSinceMs } = session;
+  const { bytesReceived, bytesSent, waitsEndAtMs, waitTimeoutCountMax } = session;
   return {
     id,
     key: key ?? null,
@@ -98,6 +99,7 @@ export function rowOf(session: FeedSession): SessionRow {
     phases: session.phases,
     bytesReceived,
     bytesSent,
-    waitsEndAtMs: session.waitsEndAtMs ?? null,
+    waitsEndAtMs: waitsEndAtMs ?? null,
+    waitTimeoutCountMax,
   };
 }

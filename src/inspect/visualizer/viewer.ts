@@ -4,6 +4,7 @@
  * Nothing that a page does, or leaves undone, may grow: it has each topic once, what waits for it is bounded, and when its socket does not
  * take what was sent, nothing more is put into it. After 5 s of that it is dropped; it comes back by itself and begins anew.
  */
+import { Allowance } from '../allowance.js';
 import type { Place, SessionChart } from '../feed.js';
 import { FeedError } from '../feed.js';
 import { LIMITS, type PageMessage, type Pairs, type RecordingFile, type ServerMessage } from './messages.js';
@@ -30,6 +31,8 @@ export interface ViewerParts {
   readonly number: number;
   readonly source: (name: string) => ShownSource | undefined;
   readonly command: (viewer: number, command: Command) => Promise<Outcome>;
+  /** One that was not even looked at, for the log. */
+  readonly noteRefused: (viewer: number, command: Command, text: string) => void;
   readonly logAfter: (n: number) => readonly LogEntry[];
   /** As looked at last; `undefined`: not yet. The same list as long as nothing has changed. */
   readonly recordings: () => readonly RecordingFile[] | undefined;
@@ -118,10 +121,12 @@ export class Viewer {
     if (!this.#isPaused && !this.#isBehind) this.#put(text);
   }
 
-  receive(text: string): void {
+  /** @param text `undefined`: of a binary message, which says nothing to us, and counts all the same */
+  receive(text: string | undefined): void {
     const { failed, nowMs } = this.#parts;
     if (this.#isOver) return;
     if (!this.#messages.take(nowMs())) return this.drop();
+    if (text === undefined) return;
     try {
       const message = readMessage(text);
       if (message) this.#obey(message);
@@ -300,9 +305,10 @@ export class Viewer {
   }
 
   #command(command: Command): void {
-    const { command: carryOut, nowMs, failed } = this.#parts;
+    const { command: carryOut, noteRefused, nowMs, failed } = this.#parts;
     if (!this.#commands.take(nowMs())) {
       const text = `too many commands: a page may give ${LIMITS.commands} each second`;
+      if (this.#commands.beginsBurst) noteRefused(this.number, command, text);
       return this.send({ type: 'result', ref: command.ref, outcome: 'refused', text });
     }
     carryOut(this.number, command).then(
@@ -415,22 +421,4 @@ function changesOf(now: Int32Array | Float64Array, before: Int32Array | Float64A
     pairs.push(state, value);
   }
   return pairs;
-}
-
-/** So many each second: what is not used up is not kept for longer than that. */
-class Allowance {
-  #left: number;
-  #atMs = 0;
-
-  constructor(private readonly perSecond: number) {
-    this.#left = perSecond;
-  }
-
-  take(nowMs: number): boolean {
-    this.#left = Math.min(this.perSecond, this.#left + ((nowMs - this.#atMs) / 1_000) * this.perSecond);
-    this.#atMs = nowMs;
-    if (this.#left < 1) return false;
-    this.#left -= 1;
-    return true;
-  }
 }

@@ -7,8 +7,10 @@ export type VisualizerErrorCode =
   | 'LISTEN_FAILED'
   /** It runs already. */
   | 'ALREADY_STARTED'
-  /** The folder or file of `recordings` cannot be read, or a recording not be written there. */
+  /** The folder or file of `recordings` cannot be read, or not all of it, or a recording not be written there. */
   | 'RECORDINGS_FAILED'
+  /** One recording of the folder has more bytes than a page can show. It is in the list. */
+  | 'RECORDING_TOO_LARGE'
   /** A viewer of another tool does not get all that it wants: `message` says what, and why. */
   | 'OUTLET'
   /** Something in it threw: our own bug, or a server's that could not answer. */

@@ -16,6 +16,8 @@ const TICK_MS = 1_000 / LIMITS.ticks;
 const SAMPLE_TICKS = LIMITS.ticks;
 const AGES_TICKS = 2 * LIMITS.ticks;
 const FOLDER_TICKS = 2 * LIMITS.ticks;
+/** A folder that is large, or on a slow disk, is looked at for one part in so many of the time. */
+const FOLDER_PARTS = 10;
 
 /** A server or client that is shown. */
 export interface HubTarget {
@@ -50,10 +52,12 @@ export class VisualizerHub {
   #files: readonly RecordingFile[] | undefined;
   #filesText = '';
   #isListing = false;
+  /** What is in the list has changed since that began. */
+  #listsAgain = false;
+  #lookAgainAtMs = -Infinity;
   /** When the next tick is due. */
   #dueMs: number;
   #loopDelayMs = 0;
-  readonly #finishing = new Set<string>();
 
   constructor(parts: HubParts) {
     this.#parts = parts;
@@ -89,8 +93,8 @@ export class VisualizerHub {
       viewer: 0,
       what: 'send',
       source,
-      ids: [session],
-      event,
+      ids: session === '' ? [] : [session],
+      event: event === '' ? null : event,
       outcome,
       text: `${path}: ${text}`,
     } as const;
@@ -105,6 +109,7 @@ export class VisualizerHub {
       number,
       source: (name) => this.#shown.get(name),
       command: (from, command) => this.#command(from, command),
+      noteRefused: (from, command, text) => this.#note(from, command, { outcome: 'refused', text }),
       logAfter: (n) => this.log.after(n),
       recordings: () => this.#files,
       nowMs: () => time.now(),
@@ -131,13 +136,15 @@ export class VisualizerHub {
     this.#viewers.delete(viewer);
   }
 
-  /** Lets go of all pages; sessions that are being recorded are kept, or saved. */
+  /** Lets go of all pages; sessions that are being recorded are kept, or saved. @returns when what is saved is */
   async end(): Promise<void> {
     this.#ticks.unsubscribe();
     for (const viewer of this.#viewers) viewer.drop();
     this.#viewers.clear();
-    await this.recordings.end();
+    const saved = this.recordings.end();
+    // Not after that: sessions have nothing to do with a disk that is slow.
     for (const { feed } of this.#shown.values()) feed.end();
+    await saved;
   }
 
   #sourcesNow(): readonly Source[] {
@@ -148,10 +155,10 @@ export class VisualizerHub {
     this.#tick += 1;
     this.#noteLoopDelay();
     if (this.#tick % SAMPLE_TICKS === 0) this.#try(() => this.#everySecond());
+    this.#finishRecordings();
     for (const viewer of this.#viewers) viewer.tick();
     if (this.#tick % AGES_TICKS === 0) this.#tellAges();
-    if (this.#tick % FOLDER_TICKS === 1 && [...this.#viewers].some(({ wantsRecordings }) => wantsRecordings))
-      void this.#listRecordings();
+    if (this.#tick % FOLDER_TICKS === 1) this.#lookIntoFolder();
   }
 
   /** The tick is late by as much as the event loop was. */
@@ -176,7 +183,6 @@ export class VisualizerHub {
       });
     }
     this.#lookAtAddresses();
-    this.#finishRecordings();
   }
 
   #lookAtAddresses(): void {
@@ -206,47 +212,53 @@ export class VisualizerHub {
     const { control } = this.#parts;
     const shown = this.#shown.get(command.source);
     const outcome = await carryOut(command, shown, { control, recordings: this.recordings, wallMs: wallClockMs });
-    const { what, source, ids, event } = command;
-    this.log.add({
-      wallMs: wallClockMs(),
-      viewer,
-      what,
-      source: source.slice(0, 200),
-      ids,
-      event: what === 'send' && event ? event.type.slice(0, 200) : null,
-      outcome: outcome.outcome,
-      text: outcome.text,
-    });
-    if (what === 'record' || what === 'stopRecording') void this.#listRecordings();
+    this.#note(viewer, command, outcome);
+    if (command.what === 'record' || command.what === 'stopRecording') void this.#listRecordings();
     return outcome;
+  }
+
+  #note(viewer: number, { what, source, ids, event }: Command, { outcome, text }: Outcome): void {
+    const type = what === 'send' && event ? event.type : null;
+    this.log.add({ wallMs: wallClockMs(), viewer, what, source, ids, event: type, outcome, text });
   }
 
   /** Of sessions that have ended. */
   #finishRecordings(): void {
-    for (const { source, session } of this.recordings.live) {
-      if (this.#shown.get(source)?.feed.session(session)) continue;
-      const key = JSON.stringify([source, session]);
-      if (this.#finishing.has(key)) continue;
-      this.#finishing.add(key);
-      this.recordings
-        .finish(source, session)
-        .then(() => this.#listRecordings(), this.#parts.failed)
-        .finally(() => this.#finishing.delete(key));
+    for (const recording of this.recordings.live) {
+      if (!recording.hasEnded()) continue;
+      const { source, session } = recording;
+      this.recordings.finish(source, session).then(() => this.#listRecordings(), this.#parts.failed);
+      // It lives no more, also while it is being saved.
+      void this.#listRecordings();
     }
   }
 
-  /** One look at a time: a folder may be on a slow disk. */
+  /** While somebody sees what is in it. */
+  #lookIntoFolder(): void {
+    if (this.#parts.time.now() < this.#lookAgainAtMs) return;
+    if (!this.#isListing && [...this.#viewers].some((viewer) => viewer.wantsRecordings)) void this.#listRecordings();
+  }
+
+  /** One look at a time: a folder may be on a slow disk. Who asks meanwhile is answered by another one after it. */
   async #listRecordings(): Promise<void> {
+    const { time, failed } = this.#parts;
+    this.#listsAgain = true;
     if (this.#isListing) return;
     this.#isListing = true;
+    const startedAtMs = time.now();
     try {
-      const files = await this.recordings.list();
-      const text = JSON.stringify(files);
-      if (text !== this.#filesText) [this.#files, this.#filesText] = [files, text];
+      while (this.#listsAgain) {
+        this.#listsAgain = false;
+        const files = await this.recordings.list();
+        const text = JSON.stringify(files);
+        if (text !== this.#filesText) [this.#files, this.#filesText] = [files, text];
+      }
     } catch (error) {
-      this.#parts.failed(error);
+      failed(error);
     } finally {
       this.#isListing = false;
+      const nowMs = time.now();
+      this.#lookAgainAtMs = nowMs + (FOLDER_PARTS - 1) * (nowMs - startedAtMs);
     }
   }
 

@@ -217,6 +217,7 @@ class WebVisualizer implements Visualizer {
       sources: () => hub.outletTargets,
       control,
       payloads,
+      nowMs: () => this.#time.now(),
       requested: (request) => hub.noteOutlet(request),
       noted: (text) => failed(new VisualizerError('OUTLET', text)),
     });
@@ -258,9 +259,7 @@ class WebVisualizer implements Visualizer {
       },
     };
     const viewer = hub.connect(page);
-    socket.on('message', (data, isBinary) => {
-      if (!isBinary) viewer.receive((data as Buffer).toString('utf8'));
-    });
+    socket.on('message', (data, isBinary) => viewer.receive(isBinary ? undefined : (data as Buffer).toString('utf8')));
     socket.on('close', () => hub.disconnect(viewer));
   }
 

@@ -5,7 +5,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import type { Duplex } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { Access, hostNames, inUrl } from './access.js';
 import { VISUALIZER_PATH } from './messages.js';
 import type { PageFiles } from './page-files.js';
@@ -16,8 +17,11 @@ export interface WebParts {
   readonly port: number;
   readonly token: string;
   readonly page: PageFiles;
-  /** Text of a recording; `undefined`: there is none of that name. */
-  recording(name: string): Promise<string | Buffer | undefined>;
+  /**
+   * Text of a recording, which is read to its end or destroyed; `undefined`: there is none of that name.
+   * @throws {VisualizerError} RECORDING_TOO_LARGE
+   */
+  recording(name: string): Promise<Readable | undefined>;
   /** A page that may look, over a socket that is still HTTP. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   /**
@@ -26,6 +30,8 @@ export interface WebParts {
    */
   upgradeElsewhere(path: string, request: IncomingMessage, socket: Duplex, head: Buffer): boolean;
   failed(error: unknown): void;
+  /** Of a request whose answer nobody takes, in ms. Default 30 000. */
+  readonly idleTimeoutMs?: number;
 }
 
 /** Bounds of what one client may make us hold. */
@@ -34,6 +40,9 @@ const HEADER_BYTES = 16_384;
 const CONNECTIONS_MAX = 128;
 const HEADERS_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 10_000;
+const IDLE_TIMEOUT_MS = 30_000;
+/** Recordings that are being sent, one for each connection at most: each is an open file, and who asks need not read. */
+const RECORDINGS_SENT_MAX = 8;
 /** Tries to find a port that is free on both loopback addresses. */
 const PORT_TRIES = 8;
 
@@ -45,6 +54,8 @@ export class WebServer {
   readonly #parts: WebParts;
   readonly #servers: Server[] = [];
   readonly #sockets = new Set<Socket>();
+  /** Those that a recording is sent to. */
+  readonly #sending = new Set<Socket>();
   #access: Access | undefined;
   #port = 0;
 
@@ -106,6 +117,7 @@ export class WebServer {
       (request, response) => this.#answer(request, response),
     );
     server.maxConnections = CONNECTIONS_MAX;
+    server.setTimeout(this.#parts.idleTimeoutMs ?? IDLE_TIMEOUT_MS);
     server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
     server.on('connection', (socket) => {
       this.#sockets.add(socket);
@@ -179,7 +191,7 @@ export class WebServer {
       // The same address is a view of the page for who goes there, and the text for who fetches it.
       response.setHeader('Vary', 'Accept');
       const isView = (request.headers.accept ?? '').includes('text/html') && !searchParams.has('download');
-      if (!isView) return this.#serveRecording(recording, response);
+      if (!isView) return this.#serveRecording(recording, request, response);
     }
     const file = page.get(pathname);
     if (!file && ASSET_PATH.test(pathname)) return plain(response, 404, 'There is no such file.');
@@ -196,15 +208,36 @@ export class WebServer {
     send(response, shown.body);
   }
 
-  async #serveRecording(encoded: string, response: ServerResponse): Promise<void> {
+  async #serveRecording(encoded: string, { socket }: IncomingMessage, response: ServerResponse): Promise<void> {
     const name = decoded(encoded);
-    const text = name === undefined ? undefined : await this.#parts.recording(name);
-    if (name === undefined || text === undefined) return plain(response, 404, 'There is no such recording.');
-    response.setHeader('Content-Type', 'application/x-ndjson; charset=utf-8');
-    const ascii = name.replace(/[^\w.-]/g, '_');
-    response.setHeader('Content-Disposition', `attachment; filename="${ascii}"`);
-    response.setHeader('Cache-Control', 'no-store');
-    send(response, typeof text === 'string' ? Buffer.from(text) : text);
+    if (name === undefined) return plain(response, 404, 'There is no such recording.');
+    // Requests may come one behind the other, before the first one is answered.
+    if (this.#sending.has(socket) || this.#sending.size >= RECORDINGS_SENT_MAX) {
+      response.setHeader('Retry-After', '1');
+      return plain(response, 503, 'Others are being sent: ask again.');
+    }
+    this.#sending.add(socket);
+    let isSent = false;
+    const sent = () => {
+      if (!isSent) this.#sending.delete(socket);
+      isSent = true;
+    };
+    // Then whoever asks may have read it, and ask for the next one: the file itself is closed a moment later.
+    response.once('finish', sent);
+    try {
+      const text = await this.#parts.recording(name);
+      if (!text) return plain(response, 404, 'There is no such recording.');
+      response.setHeader('Content-Type', 'application/x-ndjson; charset=utf-8');
+      const ascii = name.replace(/[^\w.-]/g, '_');
+      response.setHeader('Content-Disposition', `attachment; filename="${ascii}"`);
+      response.setHeader('Cache-Control', 'no-store');
+      await sendAll(text, socket, response);
+    } catch (error) {
+      if (!(error instanceof VisualizerError) || error.code !== 'RECORDING_TOO_LARGE') throw error;
+      return plain(response, 403, `${error.message}.`);
+    } finally {
+      sent();
+    }
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -270,6 +303,25 @@ function decoded(part: string): string | undefined {
 function send(response: ServerResponse, body: Buffer): void {
   response.setHeader('Content-Length', body.length);
   response.end(response.req.method === 'HEAD' ? undefined : body);
+}
+
+/** As fast as it is read. @returns when all is sent, or nobody is there any more */
+async function sendAll(text: Readable, socket: Socket, response: ServerResponse): Promise<void> {
+  if (socket.destroyed || response.req.method === 'HEAD') {
+    text.destroy();
+    response.end();
+    return;
+  }
+  // The end of a socket is told to the answer whose turn it is, and to none of those behind it.
+  const leave = () => text.destroy();
+  socket.once('close', leave);
+  try {
+    await pipeline(text, response);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
+  } finally {
+    socket.off('close', leave);
+  }
 }
 
 function plain(response: ServerResponse, status: number, text: string): void {

@@ -40,6 +40,7 @@ function show(targets: readonly Omit<OutletTarget, 'feed'>[], options: Partial<O
     sources: () => sources,
     control: false,
     payloads: false,
+    nowMs: () => world.time.now(),
     requested: (request) => requests.push(request),
     noted: (text) => notes.push(text),
     ...options,
@@ -267,7 +268,7 @@ describe('the sessions of a viewer', () => {
     expect(protocols(viewer).at(-1)).toBe('13');
   });
 
-  test('are as many as it may follow; it is noted once that others are not shown, and who comes after one has ended is', async () => {
+  test('are as many as it may follow; it is noted once that others are not shown, however often one ends and another comes', async () => {
     const { server, connect, notes } = await shown(knockKnock);
     const peers = join(server, 2);
     const viewer = connect('max=2');
@@ -280,7 +281,7 @@ describe('the sessions of a viewer', () => {
     world.runUntil(() => server.sessions.size === 4);
     join(server, 2);
     expect(protocols(viewer)).toEqual(['1', '2', '6']);
-    expect(notes).toEqual([note, note]);
+    expect(notes).toEqual([note]);
   });
 
   test('are those that it names, also one that is yet to come', async () => {
@@ -517,22 +518,52 @@ describe('an event of a viewer', () => {
     expect(viewer.sent).toEqual([]);
   });
 
-  test('is the last of 20 in a second; the 21st is refused, and one a second later is not', async () => {
+  test('is one of 20 messages in a second; those beyond them are not read, which is noted once, and one a second later is', async () => {
     const { server, connect, requests } = await shown(knockKnock, { control: true });
     join(server);
-    const viewer = connect();
-    for (let n = 0; n < 21; n += 1) give(viewer, 'knock-knock/1/protocol', { type: 'NEVER' });
-    expect(requests.map(({ text }) => text.startsWith('more than 20'))).toEqual([
-      ...Array.from({ length: 20 }, () => false),
-      true,
-    ]);
+    const viewer = connect(); // which was one message
+    for (let n = 0; n < 19; n += 1) give(viewer, 'knock-knock/1/protocol', { type: 'NEVER' });
+    expect(requests.map(({ event }) => event)).toEqual(Array.from({ length: 19 }, () => 'NEVER'));
+    for (let n = 0; n < 500; n += 1) give(viewer, 'knock-knock/1/protocol', line);
+    const text = 'more than 20 messages in a second: what is too much is not read';
+    const refused = { path: '/xstate4', source: '', session: '', event: '', outcome: 'refused', text };
+    expect(requests.slice(19)).toEqual([refused]);
+    expect(value(server)).toBe('knocking');
     world.advanceBy(1_000);
     give(viewer, 'knock-knock/1/protocol', line);
-    expect(requests.at(-1)).toMatchObject({ outcome: 'done' });
+    expect(requests.slice(20)).toMatchObject([{ event: 'LINE', outcome: 'done' }]);
+  });
+
+  test('of a flood that does not end is one of 20 each second: for 30 s of it there is one word', async () => {
+    let atMs = 0;
+    const { server, connect, requests } = await shown(knockKnock, { control: true, nowMs: () => (atMs += 10) });
+    join(server);
+    const viewer = connect();
+    for (let n = 0; n < 3_000; n += 1) give(viewer, 'knock-knock/1/protocol', { type: 'NEVER' });
+    const read = requests.filter(({ event }) => event === 'NEVER').length;
+    expect(read).toBeGreaterThanOrEqual(600);
+    expect(read).toBeLessThanOrEqual(620);
+    expect(requests).toHaveLength(read + 1);
+  });
+
+  test.each([
+    ['asks for all charts', '{"type":"xstate.inspecting"}', 19],
+    ['sends what is no JSON', '{', 0],
+    ['sends what no viewer sends', '{"type":"weather"}', 0],
+  ])('counts as one that %s: 20 are read, and the rest is noted once', async (_name, text, answers) => {
+    const { server, connect, requests } = await shown(knockKnock);
+    join(server);
+    const viewer = connect();
+    const charts = viewer.sent.length;
+    viewer.sent.length = 0;
+    for (let n = 0; n < 500; n += 1) viewer.say(text);
+    expect(viewer.sent).toHaveLength(answers * charts);
+    expect(requests).toMatchObject([{ outcome: 'refused', event: '' }]);
   });
 
   test('that is no event at all is ignored, whatever it is', async () => {
-    const { server, connect, requests } = await shown(knockKnock, { control: true });
+    let atMs = 0; // slow enough for all of them to be read
+    const { server, connect, requests } = await shown(knockKnock, { control: true, nowMs: () => (atMs += 50) });
     join(server);
     const viewer = connect();
     viewer.sent.length = 0;

@@ -51,6 +51,12 @@ async function fromServer(name: string, signal: AbortSignal): Promise<string> {
     signal,
   });
   if (answer.status === 404) throw new Error('there is no recording of this name any more');
-  if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+  if (!answer.ok) throw new Error(await reasonOf(answer));
   return answer.text();
+}
+
+/** A sentence of the server's for people, if it has one. */
+async function reasonOf(answer: Response): Promise<string> {
+  const isText = answer.headers.get('content-type')?.startsWith('text/plain') ?? false;
+  return isText ? (await answer.text()).trim().replace(/\.$/, '') : `the server answered ${answer.status}`;
 }
