@@ -14,6 +14,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 2_000,
     target: 'es2022',
+    // The first ones with light-dark().
+    cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
     license: { fileName: 'licenses.md' },
   },
 });

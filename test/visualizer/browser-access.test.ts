@@ -154,6 +154,48 @@ describe.skipIf(hasNoBrowser)('for everybody', () => {
     expect(await background()).toBe(dark);
   });
 
+  test('cells of the wall have the colours of the theme: by the system’s choice, and by the person’s', async () => {
+    const page = await site.open('/wall', { colorScheme: 'dark' });
+    const swatch = page.locator('.wall-legend li', { hasText: 'connected.flowing' }).locator('canvas');
+    const colour = () => swatch.evaluate((one: any) => one.getContext('2d').fillStyle as string);
+    await expect.poll(colour, LIMIT).toBe('#6aaeff');
+    await page.emulateMedia({ colorScheme: 'light' });
+    await expect.poll(colour, LIMIT).toBe('#1560d4');
+    const dark = page.getByRole('button', { name: 'Theme: dark' });
+    for (let press = 0; press < 3 && !(await dark.isVisible()); press += 1) await page.keyboard.press('t');
+    await expect.poll(colour, LIMIT).toBe('#6aaeff');
+  });
+
+  test.each([
+    ['light', [21, 96, 212]],
+    ['dark', [106, 174, 255]],
+  ] as const)(
+    '%s: lines of the overview, and what is below them, have the colour of the series',
+    async (colorScheme, colour) => {
+      const page = await site.open('/', { colorScheme });
+      const canvas = page.locator('.overview-sparkline canvas').first();
+      // Pixels of the tint, and how far at most one that can be seen is from the colour: what is nearly transparent is rounded.
+      const look = () =>
+        canvas.evaluate((one: any, series) => {
+          const copy = new (globalThis as any).OffscreenCanvas(one.width, one.height).getContext('2d', {
+            willReadFrequently: true,
+          });
+          copy.drawImage(one, 0, 0);
+          const { data } = copy.getImageData(0, 0, one.width, one.height) as { data: Uint8ClampedArray };
+          let [tinted, farthest] = [0, 0];
+          for (let at = 0; at < data.length; at += 4) {
+            const alpha = data[at + 3]!;
+            if (alpha < 30) continue;
+            if (alpha < 45) tinted += 1;
+            series.forEach((part, index) => (farthest = Math.max(farthest, Math.abs(part - data[at + index]!))));
+          }
+          return { tinted, farthest };
+        }, colour);
+      await expect.poll(async () => (await look()).tinted, LIMIT).toBeGreaterThan(20);
+      expect((await look()).farthest).toBeLessThan(8);
+    },
+  );
+
   test('who wants no motion sees none', async () => {
     const page = await site.open('/sessions/1', { reducedMotion: 'reduce' });
     await settled(page, '/sessions/1');

@@ -1,14 +1,17 @@
 /** The page in a real browser, looking at real TCP connections. */
+import { emit } from 'xstate';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { afterEach, describe, expect, test } from 'vitest';
 import echo from '../../examples/echo/index.js';
 import { createVisualizer } from '../../src/inspect/index.js';
-import { createTcpServer } from '../../src/server.js';
+import { createTcpServer, type TcpServerOptions } from '../../src/server.js';
+import type { AnyProtocol } from '../../src/session/protocol.js';
 import { createSimulatedNetwork } from '../../src/socket/simulated/network.js';
 import { Peers } from '../../src/explore/peer.js';
 import { VirtualTime } from '../../src/time/index.js';
+import { labProtocol } from '../session/lab.js';
 import { closePages, expectComplaint, hasNoBrowser, newPage, type Page } from './browser.js';
 import { chatPeers, type ChatPeer, type Depth } from './fleet.js';
 import { activeStates, countIn, startSite, type Site } from './site.js';
@@ -38,6 +41,47 @@ async function idOf(of: Site, peer: ChatPeer): Promise<string> {
   await expect.poll(() => of.server.sessions.size, LIMIT).toBeGreaterThan(0);
   return [...of.server.sessions].find((session) => session.peer.port === peer.port)!.id;
 }
+
+/** Echo, unless told otherwise. Time passes when the test says so, for all but the page. */
+async function startOnVirtualTime(options: TcpServerOptions = {}, protocol: AnyProtocol = echo) {
+  const time = new VirtualTime();
+  const network = createSimulatedNetwork({ time, seed: 1 });
+  const address = { host: '10.0.0.1', port: 7_000 };
+  const server = createTcpServer(protocol, { ...options, ...address, time, layer: network.layer(address.host) });
+  const started = server.start();
+  await time.advanceByAsync(10);
+  await started;
+  const visualizer = createVisualizer(server);
+  await visualizer.start();
+  const talkers = new Peers(network.layer('10.0.0.2'));
+  return {
+    time,
+    server,
+    connect: () => {
+      const peer = talkers.connect(address, { answersFin: false });
+      time.advanceBy(10);
+      return peer;
+    },
+    open: async (path: string) => {
+      const page = await newPage();
+      await page.goto(visualizer.url);
+      await page.goto(new URL(path, visualizer.url).href);
+      return page;
+    },
+    stop: async () => {
+      await closePages();
+      await visualizer.stop();
+      const stopped = server.stop({ option: 'force' });
+      await time.advanceByAsync(10_000);
+      await stopped;
+    },
+  };
+}
+
+/** From the first line on it waits for an hour. */
+const patient = labProtocol({
+  machine: { on: { LINE: { actions: emit({ type: 'SET_WAITS', count: 36_000 }) } } },
+});
 
 const chosen = (page: Page, name: RegExp | string) => page.getByRole('button', { name });
 
@@ -185,23 +229,12 @@ describe.skipIf(hasNoBrowser)('a session', () => {
   });
 
   test('its waits come one by one, 0 to 60, and the last one ends it: on the server’s own clock', async () => {
-    const time = new VirtualTime();
-    const network = createSimulatedNetwork({ time, seed: 1 });
-    const server = createTcpServer(echo, { host: '10.0.0.1', port: 7_000, time, layer: network.layer('10.0.0.1') });
-    const started = server.start();
-    await time.advanceByAsync(10);
-    await started;
-    const visualizer = createVisualizer(server);
-    await visualizer.start();
+    const { time, server, connect, open, stop } = await startOnVirtualTime();
     try {
-      const talkers = new Peers(network.layer('10.0.0.2'));
-      const peer = talkers.connect({ host: '10.0.0.1', port: 7_000 }, { answersFin: false });
-      time.advanceBy(10);
+      const peer = connect();
       peer.write(Uint8Array.of(0, 0, 0, 1, 65));
       time.advanceBy(10);
-      const page = await newPage();
-      await page.goto(visualizer.url);
-      await page.goto(new URL('/sessions/1', visualizer.url).href);
+      const page = await open('/sessions/1');
       const ring = page.getByRole('img', { name: /waits have ended/ });
       await expect.poll(() => ring.getAttribute('aria-label'), LIMIT).toMatch(/^0 of 60/);
       for (const waits of [1, 2, 30, 59]) {
@@ -216,11 +249,30 @@ describe.skipIf(hasNoBrowser)('a session', () => {
       time.advanceBy(10_000);
       await page.getByText(/It has ended: wait timeout/).waitFor();
     } finally {
-      await closePages();
-      await visualizer.stop();
-      const stopped = server.stop({ option: 'force' });
-      await time.advanceByAsync(10_000);
-      await stopped;
+      await stop();
+    }
+  });
+
+  test('the ring of its row is full where all its own waits are left, however many they are', async () => {
+    // 10 minutes, and after a message an hour: what passes in the browser meanwhile is next to nothing.
+    const { time, connect, open, stop } = await startOnVirtualTime({ waitTimeoutCountMax: 6_000 }, patient);
+    try {
+      const peers = [connect(), connect(), connect()];
+      peers[1]!.write(Uint8Array.of(10));
+      time.advanceBy(300_000);
+      peers[2]!.write(Uint8Array.of(10));
+      time.advanceBy(10);
+      const page = await open('/sessions?sort=id');
+      const drawn = async (id: string) => {
+        const ring = page.locator(`.sessions-row[data-id="${id}"] .wait-mark`);
+        const [lit, whole] = (await ring.locator('.ring-on').getAttribute('stroke-dasharray'))!.split(' ').map(Number);
+        return { share: Math.round((20 * lit!) / whole!) / 20, tone: await ring.getAttribute('class') };
+      };
+      expect(await drawn('1')).toEqual({ share: 0.5, tone: 'wait-mark ring-warn' });
+      expect(await drawn('2')).toEqual({ share: 0.9, tone: 'wait-mark ring-calm' });
+      expect(await drawn('3')).toEqual({ share: 1, tone: 'wait-mark ring-calm' });
+    } finally {
+      await stop();
     }
   });
 });

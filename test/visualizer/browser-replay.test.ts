@@ -1,5 +1,5 @@
 /** A recording in the page: at each of its moments the charts show what the recording says. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -9,7 +9,7 @@ import { readRecording } from '../../src/inspect/recording-text.js';
 import { createTcpServer } from '../../src/server.js';
 import { rowsOf } from '../../visualizer/src/session/rows.js';
 import { readStory } from '../../visualizer/src/session/story.js';
-import { closePages, hasNoBrowser, newPage, type Page } from './browser.js';
+import { closePages, expectComplaint, hasNoBrowser, newPage, type Page } from './browser.js';
 import { chatPeer } from './fleet.js';
 import { activeStates } from './site.js';
 
@@ -131,5 +131,52 @@ describe.skipIf(hasNoBrowser)('replay', () => {
     const changed = page.locator('.is-changed, [data-changed], .plain-changed').first();
     await changed.waitFor();
     expect(await changed.textContent()).toContain('room');
+  });
+
+  test('a button copies the command that makes a test of the recording, and shows it', async () => {
+    const page = await open(`/recordings/${file.split('/').at(-1)}`);
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    await page.getByRole('button', { name: 'Copy test command' }).click();
+    await page.getByText('Copied.').waitFor();
+    const command = `npx wirechart replay ${file.split('/').at(-1)} --as-test`;
+    expect(await page.evaluate('navigator.clipboard.readText()')).toBe(command);
+    const shown = page.getByRole('textbox', { name: 'Test command' });
+    expect(await shown.inputValue()).toBe(command);
+    await page.keyboard.press('Escape');
+    await expect.poll(() => shown.count(), LIMIT).toBe(0);
+  });
+
+  test.each([
+    ['has no clipboard', 'undefined'],
+    ['may not write to it', '{ writeText: () => Promise.reject(new DOMException("no", "NotAllowedError")) }'],
+  ])('a page that %s shows the command, selected, to be copied by hand', async (_, clipboard) => {
+    const page = await newPage();
+    await page.addInitScript(`Object.defineProperty(Navigator.prototype, 'clipboard', { get: () => (${clipboard}) })`);
+    await page.goto(visualizer.url);
+    await page.goto(new URL(`/recordings/${file.split('/').at(-1)}`, visualizer.url).href);
+    await page.getByRole('button', { name: 'Copy test command' }).click();
+    await page.getByText('copy it by hand').waitFor();
+    await expect
+      .poll(() => page.evaluate('getSelection().toString()'), LIMIT)
+      .toBe(`npx wirechart replay ${file.split('/').at(-1)} --as-test`);
+    // Keys are for the command now, not for the recording.
+    const at = await page.getByRole('slider', { name: 'Position' }).inputValue();
+    await page.keyboard.press('End');
+    expect(await page.getByRole('slider', { name: 'Position' }).inputValue()).toBe(at);
+    await page.locator('main h1').first().click();
+    await expect.poll(() => page.getByRole('textbox', { name: 'Test command' }).count(), LIMIT).toBe(0);
+  });
+
+  test('a file of more than 64 MiB is in the list, and says why it is not shown when it is opened', async () => {
+    expectComplaint(/403/);
+    const large = join(folder, 'large.jsonl');
+    writeFileSync(large, '');
+    truncateSync(large, 64 * 2 ** 20 + 1);
+    await visualizer.stop();
+    visualizer = createVisualizer([], { recordings: folder });
+    await visualizer.start();
+    const page = await open('/recordings');
+    await page.getByRole('link', { name: 'large.jsonl' }).click();
+    await page.getByText('it has 64.1 MiB, and a page shows recordings of 64 MiB at most.').waitFor();
   });
 });

@@ -446,6 +446,25 @@ describe.skipIf(hasNoBrowser)('in Chromium', () => {
   );
 
   test(
+    'what is dark is exported dark, and stays it where all else is light',
+    async () => {
+      const page = await open({ colorScheme: 'dark' });
+      await show(page, { chart: chartOf('session') });
+      const svg = (await page.evaluate(() => (globalThis as any).chartPage.exportSvg() as string))!;
+      const alone = await newPage({ colorScheme: 'light' });
+      await alone.setContent(svg);
+      for (const [part, colour] of [
+        ['.statechart-ground', 'rgb(21, 26, 33)'],
+        ['.statechart-state:not(.is-outer) > .statechart-box', 'rgb(26, 32, 41)'],
+      ] as const) {
+        const one = alone.locator(part).first();
+        expect(await one.evaluate((shape: any) => (globalThis as any).getComputedStyle(shape).fill)).toBe(colour);
+      }
+    },
+    LIMIT_MS,
+  );
+
+  test(
     'where the worker cannot be loaded, the states are a list, with their numbers',
     async () => {
       expectComplaint(/ERR_FAILED/);

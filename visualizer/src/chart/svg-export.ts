@@ -1,4 +1,5 @@
 /** What is seen of a drawing as a file of its own: styles and colours are written into it as they are now. */
+import { tokenValue } from '../design/theme.js';
 import type { Size } from './layout-plan.js';
 
 /** @returns the text of an SVG file, the whole chart in it at its own size */
@@ -7,11 +8,8 @@ export function exportedSvg(svg: SVGSVGElement, content: SVGGElement, { width, h
     .flatMap((sheet) => [...sheet.cssRules])
     .filter((rule) => rule instanceof CSSStyleRule);
   const texts = rules.filter(({ selectorText }) => selectorText.includes('.statechart')).map(({ cssText }) => cssText);
-  const style = getComputedStyle(svg);
   const names = new Set([...texts.join().matchAll(/var\((--[\w-]+)/g)].map(([, name]) => name!));
-  const values = [...names]
-    .map((name) => `${name}:${style.getPropertyValue(name).trim()}`)
-    .filter((text) => !text.endsWith(':'));
+  const values = [...names].map((name) => `${name}:${tokenValue(name, svg)}`).filter((text) => !text.endsWith(':'));
 
   const drawing = content.cloneNode(true) as SVGGElement;
   drawing.removeAttribute('transform');

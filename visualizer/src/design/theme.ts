@@ -36,9 +36,21 @@ export function nextTheme(): void {
   chooseTheme(THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length]!);
 }
 
-/** A token's value, as a canvas needs it. @param token such as `--series-1` */
-export function tokenValue(token: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(token).trim();
+/**
+ * A token's value, as canvases and files need it: of a colour, the one that is seen now.
+ * @param token such as `--series-1`
+ * @param element where it is read
+ */
+export function tokenValue(token: string, element: Element = document.documentElement): string {
+  const value = getComputedStyle(element).getPropertyValue(token).trim();
+  if (!CSS.supports('color', value)) return value;
+  // Only a property that is of a colour resolves light-dark().
+  const probe = document.createElement('span');
+  probe.style.color = value;
+  document.body.append(probe);
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
 }
 
 function stored(): Theme {

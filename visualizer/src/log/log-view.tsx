@@ -36,7 +36,7 @@ export function LogView() {
         <NoEntries control={hello.control} />
       ) : (
         <div className="log-scroll" tabIndex={0} role="region" aria-label="Commands, the newest first">
-          <table>
+          <table className="rows">
             <thead>
               <tr>
                 <th scope="col">Time</th>

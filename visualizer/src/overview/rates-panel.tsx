@@ -109,6 +109,9 @@ function optionsOf(rate: Rate, onPoint: (index: number | undefined) => void): uP
     hooks: {
       setCursor: [({ cursor: { idx, left = -1 } }) => onPoint(left < 0 ? undefined : (idx ?? undefined))],
     },
-    series: [{}, { stroke: colour, width: 1.25, fill: `${colour}24`, points: { show: false } }],
+    series: [
+      {},
+      { stroke: colour, width: 1.25, fill: `color-mix(in srgb, ${colour} 14%, transparent)`, points: { show: false } },
+    ],
   };
 }

@@ -84,7 +84,7 @@ function Files({ files }: { files: readonly RecordingFile[] | undefined }) {
     );
   }
   return (
-    <table>
+    <table className="rows">
       <caption className="visually-hidden">Recordings, the newest first</caption>
       <thead>
         <tr>

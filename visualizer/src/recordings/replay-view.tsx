@@ -8,6 +8,7 @@ import { entryAt, pointAt, type Story } from '../session/story.js';
 import { StoryPanels, useTransportSteps } from '../session/story-panels.js';
 import { RecordedWaitsPart } from '../session/vitals-panel.js';
 import { SILENCE_MS } from '../session/rows.js';
+import { CopyTestCommand } from './copy-test-command.js';
 import './recordings.css';
 import { Scrubber, type Speed } from './scrubber.js';
 import { useRecording } from './use-recording.js';
@@ -181,14 +182,6 @@ function useReplayKeys(keys: Readonly<Record<string, () => void>>): void {
 
 function ReplayHeader({ name, story, isFile, onReload }: ReplayProps) {
   const { header, end, entries } = story;
-  const [copied, setCopied] = useState('');
-  const copy = () => {
-    const command = `npx wirechart replay ${/[^\w.,/-]/.test(name) ? `'${name.replaceAll("'", "'\\''")}'` : name} --as-test`;
-    navigator.clipboard.writeText(command).then(
-      () => setCopied(`Copied: ${command}`),
-      () => setCopied(command),
-    );
-  };
   return (
     <>
       <header className="session-header">
@@ -202,13 +195,9 @@ function ReplayHeader({ name, story, isFile, onReload }: ReplayProps) {
         <span className={`badge ${end ? '' : 'warn'}`}>{end ? end.reason : 'not ended yet'}</span>
         <span className="muted session-age">{durationText(entries.at(-1)?.atMs ?? 0)}</span>
         <div className="session-actions">
-          <p className="session-answer" role="status" title={copied}>
-            {copied || 'A recording: no running server is moved back in time.'}
-          </p>
+          <p className="session-answer">A recording: no running server is moved back in time.</p>
           {!end && !isFile && <button onClick={onReload}>Load again</button>}
-          <button onClick={copy} title="The command that prints a test which plays this session">
-            Copy as test
-          </button>
+          <CopyTestCommand file={name} />
           {!isFile && (
             <a
               className="button"

@@ -3,6 +3,7 @@ import { useEffect, useId, useRef, useState, type FormEvent } from 'react';
 import type { CommandResult } from '../connection/link.js';
 import { useHello, useLink } from '../connection/use-link.js';
 import { hrefOf } from '../app/route.js';
+import { useDropdown } from '../design/use-dropdown.js';
 
 export const NO_CONTROL = 'Look only: the server was started without --allow-control';
 
@@ -165,20 +166,11 @@ interface SendEventProps {
 }
 
 function SendEvent({ can, why, chosen, onSend }: SendEventProps) {
-  const [isOpen, setOpen] = useState(chosen !== undefined);
+  const { root, isOpen, setOpen, closeOnEscape } = useDropdown(chosen !== undefined);
   const [type, setType] = useState(chosen?.type ?? '');
   const [text, setText] = useState('{}');
   const [answer, setAnswer] = useState<CommandResult>();
   const id = useId();
-  const root = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    if (!isOpen) return undefined;
-    const closeOutside = (event: PointerEvent) => {
-      if (!root.current?.contains(event.target as Node)) setOpen(false);
-    };
-    document.addEventListener('pointerdown', closeOutside);
-    return () => document.removeEventListener('pointerdown', closeOutside);
-  }, [isOpen]);
   const actual = type || (can[0] ?? '');
   const fields = parsedFields(text);
   const send = async (event: FormEvent) => {
@@ -187,13 +179,7 @@ function SendEvent({ can, why, chosen, onSend }: SendEventProps) {
     setAnswer(await onSend({ ...fields, type: actual }));
   };
   return (
-    <div
-      className="send"
-      ref={root}
-      onKeyDown={(event) => {
-        if (event.key === 'Escape') setOpen(false);
-      }}
-    >
+    <div className="dropdown" ref={root} onKeyDown={closeOnEscape}>
       <button
         aria-expanded={isOpen}
         aria-controls={id}
@@ -204,7 +190,7 @@ function SendEvent({ can, why, chosen, onSend }: SendEventProps) {
         Send event ▾
       </button>
       {isOpen && why === undefined && (
-        <form className="send-panel" id={id} onSubmit={(event) => void send(event)}>
+        <form className="dropdown-panel send-panel" id={id} onSubmit={(event) => void send(event)}>
           {can.length === 0 && actual === '' ? (
             <p className="muted">Its chart takes no event of its own in this state.</p>
           ) : (

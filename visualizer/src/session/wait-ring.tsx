@@ -18,7 +18,6 @@ export function WaitRing({ count, max, leftMs, eachMs, isStill }: WaitRingProps)
   const ticks = Math.min(max, TICKS_MAX);
   const lit = max === 0 ? 0 : (count / max) * ticks;
   const share = max === 0 ? 0 : count / max;
-  const tone = share >= 0.8 ? 'bad' : share >= 0.5 ? 'warn' : 'calm';
   const text =
     max === 0
       ? 'waits never end it'
@@ -29,7 +28,7 @@ export function WaitRing({ count, max, leftMs, eachMs, isStill }: WaitRingProps)
           : `${(leftMs / 1_000).toFixed(1)} s left`;
   return (
     <svg
-      className={`ring ring-${tone}`}
+      className={`ring ring-${waitTone(share)}`}
       viewBox="0 0 120 120"
       role="img"
       aria-label={
@@ -62,4 +61,9 @@ export function WaitRing({ count, max, leftMs, eachMs, isStill }: WaitRingProps)
       </title>
     </svg>
   );
+}
+
+/** Colours of rings go with it: `ring-bad` and so on. @param share of the waits that have ended, from 0 to 1 */
+export function waitTone(share: number): 'calm' | 'warn' | 'bad' {
+  return share >= 0.8 ? 'bad' : share >= 0.5 ? 'warn' : 'calm';
 }

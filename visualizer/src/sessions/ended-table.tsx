@@ -32,7 +32,7 @@ export function EndedTable({ source, text }: { source: Source; text: string }) {
   }
   return (
     <div className="ended">
-      <table>
+      <table className="rows">
         <thead>
           <tr>
             <th scope="col">id</th>

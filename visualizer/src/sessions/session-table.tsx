@@ -38,8 +38,7 @@ interface SessionTableProps {
   readonly charts: Readonly<Record<SessionChart, Chart | undefined>>;
   readonly rows: TableRows;
   readonly now: number;
-  /** What a full ring of waits stands for. */
-  readonly waitsMs: number;
+  readonly waitTimeoutMs: number;
   readonly choice: TableChoice;
   readonly onSort: (sort: SortKey) => void;
   readonly selected: ReadonlySet<string>;
@@ -187,12 +186,12 @@ function Cells({
   source,
   charts,
   now,
-  waitsMs,
+  waitTimeoutMs,
   selected,
   onSelect,
   tabIndex,
 }: SessionTableProps & { readonly row: SessionRow; readonly tabIndex: number }) {
-  const { id, key, peer, waitsEndAtMs } = row;
+  const { id, key, peer, waitsEndAtMs, waitTimeoutCountMax } = row;
   const age = (sinceMs: number) => durationText(Math.max(0, now - sinceMs));
   return (
     <>
@@ -236,7 +235,10 @@ function Cells({
         {bytesText(row.bytesSent)}
       </span>
       <span role="cell">
-        <WaitMark leftMs={waitsEndAtMs === null ? undefined : waitsEndAtMs - now} wholeMs={waitsMs} />
+        <WaitMark
+          leftMs={waitsEndAtMs === null ? undefined : waitsEndAtMs - now}
+          wholeMs={waitTimeoutCountMax * waitTimeoutMs}
+        />
       </span>
     </>
   );

@@ -15,9 +15,6 @@ import './sessions.css';
 import { choiceOf, longerMs, queryOf, stateOf, type TableChoice } from './table-address.js';
 import { useTable } from './use-table.js';
 
-/** Waits in a row that end a session, unless somebody set them otherwise: at least so many are a full ring. */
-const WAITS = 60;
-
 export function SessionsView({ source }: { source: Source }) {
   const { query } = useRoute();
   const choice = choiceOf(query);
@@ -121,7 +118,7 @@ function Live({ source, choice, onChange }: LiveProps) {
           charts={charts}
           rows={rows}
           now={now}
-          waitsMs={Math.max(WAITS * source.waitTimeoutMs, rows.waitsLeftMs)}
+          waitTimeoutMs={source.waitTimeoutMs}
           choice={choice}
           onSort={sort}
           selected={selected}

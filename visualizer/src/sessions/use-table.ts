@@ -12,8 +12,6 @@ export interface TableRows {
   readonly isKnown: boolean;
   /** Ids in view, in their order. */
   readonly ids: readonly string[];
-  /** The longest time that any of them has until waits end it; 0 for none. */
-  readonly waitsLeftMs: number;
 }
 
 interface Told {
@@ -52,7 +50,6 @@ export function useTable(source: string, view: TableView): TableRows {
     matching,
     ids,
     isKnown: told !== NOTHING,
-    waitsLeftMs: Math.max(0, ...ids.map((id) => (rows.get(id)?.waitsEndAtMs ?? 0) - atMs)),
     at: (index) => {
       const id = ids[index - from];
       return id === undefined ? undefined : rows.get(id);
