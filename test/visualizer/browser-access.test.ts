@@ -291,9 +291,8 @@ describe.skipIf(hasNoBrowser)('ids of 200 characters', () => {
         if (path.startsWith('/sessions/') && viewport === SIZES[0]) {
           await page.getByRole('button', { name: 'Record' }).click();
           await page.getByText('it is being recorded').waitFor();
-        }
-        if (path.startsWith('/sessions/') && viewport === SIZES[0])
           await page.getByRole('button', { name: 'Stop' }).click();
+        }
         if (path === '/wall')
           await page
             .locator('canvas')

@@ -82,6 +82,17 @@ async function show(page: Page, props: Shown, key = 'one'): Promise<void> {
 
 const asked = (page: Page) => page.evaluate(() => (globalThis as any).chartPage.events.splice(0) as string[]);
 const state = (page: Page, id: string) => page.locator(`.statechart-svg [data-state="${id}"]`);
+/** Wholly inside of the chart's panel. */
+async function isSeen(page: Page, id: string): Promise<boolean> {
+  const box = (await state(page, id).boundingBox())!;
+  const panel = (await page.locator('.statechart-svg').boundingBox())!;
+  return (
+    box.x >= panel.x &&
+    box.y >= panel.y &&
+    box.x + box.width <= panel.x + panel.width &&
+    box.y + box.height <= panel.y + panel.height
+  );
+}
 const transformOf = (page: Page) => page.locator('.statechart-svg > g').getAttribute('transform');
 
 /** Runs in the page: texts that meet, and texts that are not inside of the box of their state, mark or label. */
@@ -317,18 +328,7 @@ describe.skipIf(hasNoBrowser)('in Chromium', () => {
     async () => {
       const page = await open();
       await show(page, { chart: chartOf('client') });
-      const isInside = async () => {
-        const [box, panel] = [
-          await state(page, 'client').boundingBox(),
-          await page.locator('.statechart-svg').boundingBox(),
-        ];
-        return (
-          box!.x >= panel!.x &&
-          box!.y >= panel!.y &&
-          box!.x + box!.width <= panel!.x + panel!.width &&
-          box!.y + box!.height <= panel!.y + panel!.height
-        );
-      };
+      const isInside = () => isSeen(page, 'client');
       const first = await transformOf(page);
       expect(await isInside()).toBe(true);
       await page.setViewportSize({ width: 760, height: 500 });
@@ -372,16 +372,7 @@ describe.skipIf(hasNoBrowser)('in Chromium', () => {
     async () => {
       const page = await open();
       await show(page, { chart: chartOf('session'), labels: 'events' });
-      const seen = async (id: string) => {
-        const box = (await state(page, id).boundingBox())!;
-        const panel = (await page.locator('.statechart-svg').boundingBox())!;
-        return (
-          box.x >= panel.x &&
-          box.y >= panel.y &&
-          box.x + box.width <= panel.x + panel.width &&
-          box.y + box.height <= panel.y + panel.height
-        );
-      };
+      const seen = (id: string) => isSeen(page, id);
       const scale = async () => Number(/scale\(([\d.]+)\)/.exec((await transformOf(page))!)![1]);
       expect(await scale()).toBe(0.75);
       expect([await seen('session.accepted'), await seen('session.closed')]).toEqual([true, false]);
