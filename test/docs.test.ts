@@ -72,7 +72,7 @@ describe('examples compile', () => {
 
   beforeAll(() => {
     problems = compile();
-  }, 60_000);
+  });
 
   test('every page has an example that is run, but those that are about a command', () => {
     const without = pages.filter(({ path }) => !tsBlocks.some((block) => block.page === path && printedBy(block)));

@@ -43,7 +43,7 @@ beforeAll(() => {
   writeFileSync(join(project, 'package.json'), '{ "name": "user", "private": true, "type": "module" }');
   const offline = ['--no-audit', '--no-fund', '--ignore-scripts', '--prefer-offline'];
   npm(['install', ...offline, join(folder, tarball.filename)], project);
-}, 60_000);
+});
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -222,7 +222,7 @@ describe('with vitest beside it', () => {
     const { stdout, status } = compile(tests, { module: 'nodenext', moduleResolution: 'nodenext', skipLibCheck: true });
     expect(stdout).toBe('');
     expect(status).toBe(0);
-  }, 30_000);
+  });
 
   test('the matchers and the clock of `wirechart/testing/vitest` are there, and a timer that is left behind fails its test', () => {
     const command = [join(link(), 'vitest.mjs'), 'run', '--root', tests, '--reporter=json'];
@@ -234,7 +234,7 @@ describe('with vitest beside it', () => {
     expect(passes).toMatchObject({ title: 'passes', status: 'passed' });
     expect(leaves).toMatchObject({ title: 'leaves a timer', status: 'failed' });
     expect(leaves!.failureMessages[0]).toContain('left behind: a timer that is due at 100 ms');
-  }, 30_000);
+  });
 });
 
 describe('the prepare script', () => {

@@ -9,9 +9,6 @@ import { Command, ROOT } from './command.js';
 
 const BIN = join(ROOT, 'bin/wirechart.js');
 
-/** Three processes for each test, on a machine that may be busy. */
-const LIMIT = 60_000;
-
 let folder: string;
 let commands: Command[] = [];
 let sockets: Socket[] = [];
@@ -75,7 +72,7 @@ async function attackedPort(command: Command): Promise<number> {
   return Number(port);
 }
 
-describe('wirechart attack', { timeout: LIMIT }, () => {
+describe('wirechart attack', () => {
   test('echo: starts the server itself, a row for each attack, latency with and without, memory, exit 0', async () => {
     const command = wirechart('attack', 'echo', '--seconds', '2', '--connections', '20', '--only', 'scan-fin,garbage');
     expect(await command.ended).toEqual([0, null]);
@@ -159,7 +156,7 @@ describe('wirechart attack', { timeout: LIMIT }, () => {
   });
 });
 
-describe('wrong use', { timeout: LIMIT }, () => {
+describe('wrong use', () => {
   test.each([
     [
       ['echo', '--host', '10.0.0.1'],

@@ -182,7 +182,7 @@ describe('--as-test', () => {
     commands.push(vitest);
     const [exit] = await vitest.ended;
     expect([exit, vitest.stdout], vitest.stderr).toEqual([0, expect.stringMatching(/Tests .*2 passed/)]);
-  }, 60_000);
+  });
 
   test('a module in TypeScript is imported as `.js`, which tsc and vitest both find', async () => {
     const example = relative(folder, join(ROOT, 'dist/examples/media-control/index.js'));

@@ -23,7 +23,7 @@ describe('--once', () => {
   beforeAll(async () => {
     once = new Command([join(ROOT, 'dist/examples/demo.js'), '--once']);
     await once.ended;
-  }, 30_000);
+  });
 
   test('plays the 6 close scenarios of each of the 3 examples, says how each session ended, and exits with 0', async () => {
     expect(await once.ended).toEqual([0, null]);

@@ -134,7 +134,7 @@ describe.skipIf(hasNoBrowser)('in Chromium', () => {
       configFile: false,
       build: { outDir: built, emptyOutDir: false },
     });
-  }, 60_000);
+  });
 
   afterAll(() => rmSync(built, { recursive: true, force: true }));
 

@@ -51,5 +51,5 @@ describe.skipIf(hasNoBrowser)('a busy session', () => {
     expect(cost.busyMs).toBeLessThan(300);
     // An animation that the compositor cannot do by itself is 60 of them, as long as it runs.
     expect(cost.styles).toBeLessThan(48);
-  }, 60_000);
+  });
 });

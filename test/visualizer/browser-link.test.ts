@@ -5,7 +5,6 @@ import { VISUALIZER_VERSION } from '../../src/inspect/visualizer/messages.js';
 import { expectComplaint, hasNoBrowser, newPage } from './browser.js';
 import { countIn, startSite, type Site, type SiteOptions } from './site.js';
 
-const LIMIT = { timeout: 10_000 };
 const sites: Site[] = [];
 
 afterEach(async () => {
@@ -32,7 +31,7 @@ describe.skipIf(hasNoBrowser)('in Chromium', () => {
       });
     });
     await page.goto(site.visualizer.url);
-    await expect.poll(() => countIn(page, 'session'), LIMIT).toBe(0);
+    await expect.poll(() => countIn(page, 'session')).toBe(0);
 
     version += 1;
     await sockets[0]!.close();
@@ -44,7 +43,7 @@ describe.skipIf(hasNoBrowser)('in Chromium', () => {
     version = VISUALIZER_VERSION;
     await page.getByRole('button', { name: 'Load the page again' }).click();
     await page.getByText(/live 10 Hz/).waitFor();
-    await expect.poll(() => countIn(page, 'session'), LIMIT).toBe(0);
+    await expect.poll(() => countIn(page, 'session')).toBe(0);
   });
 
   test('a server that comes back with another token: the page says so, and goes on by itself when its new address was opened', async () => {
@@ -52,7 +51,7 @@ describe.skipIf(hasNoBrowser)('in Chromium', () => {
     const { port } = new URL(first.visualizer.url);
     expectComplaint(/ERR_CONNECTION_REFUSED|WebSocket|401/);
     const page = await first.open('/');
-    await expect.poll(() => countIn(page, 'session'), LIMIT).toBe(0);
+    await expect.poll(() => countIn(page, 'session')).toBe(0);
     await first.visualizer.stop();
     await page.getByText('The connection is lost').waitFor();
 

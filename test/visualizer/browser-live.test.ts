@@ -16,8 +16,6 @@ import { closePages, expectComplaint, hasNoBrowser, newPage, type Page } from '.
 import { chatPeers, type ChatPeer, type Depth } from './fleet.js';
 import { activeStates, countIn, startSite, type Site } from './site.js';
 
-const LIMIT = { timeout: 10_000 };
-
 let site: Site | undefined;
 const peers: ChatPeer[] = [];
 
@@ -38,7 +36,7 @@ async function come(to: Site, count: number, depth: Depth): Promise<ChatPeer[]> 
 }
 
 async function idOf(of: Site, peer: ChatPeer): Promise<string> {
-  await expect.poll(() => of.server.sessions.size, LIMIT).toBeGreaterThan(0);
+  await expect.poll(() => of.server.sessions.size).toBeGreaterThan(0);
   return [...of.server.sessions].find((session) => session.peer.port === peer.port)!.id;
 }
 
@@ -144,26 +142,26 @@ describe.skipIf(hasNoBrowser)('overview', () => {
     await come(here, 120, 'nameless');
     await come(here, 80, 'outside');
     await come(here, 100, 'inside');
-    await expect.poll(() => countIn(page, 'chat.nameless'), LIMIT).toBe(120);
-    await expect.poll(() => countIn(page, 'chat.outside'), LIMIT).toBe(80);
-    await expect.poll(() => countIn(page, 'chat.inside'), LIMIT).toBe(100);
+    await expect.poll(() => countIn(page, 'chat.nameless')).toBe(120);
+    await expect.poll(() => countIn(page, 'chat.outside')).toBe(80);
+    await expect.poll(() => countIn(page, 'chat.inside')).toBe(100);
     // Who has said nothing is accepted and no more.
-    await expect.poll(() => countIn(page, 'session.accepted'), LIMIT).toBe(120);
-    await expect.poll(() => countIn(page, 'session.connected.flowing'), LIMIT).toBe(180);
+    await expect.poll(() => countIn(page, 'session.accepted')).toBe(120);
+    await expect.poll(() => countIn(page, 'session.connected.flowing')).toBe(180);
     expect(await countIn(page, 'session.connected')).toBe(180);
     expect(await countIn(page, 'session')).toBe(here.server.sessions.size);
     for (const { socket } of peers.splice(0)) socket.destroy();
     for (const state of ['session', 'session.connected', 'session.accepted', 'chat.nameless', 'chat.inside'])
-      await expect.poll(() => countIn(page, state), LIMIT).toBe(0);
+      await expect.poll(() => countIn(page, state)).toBe(0);
   });
 
   test('the server socket’s and the sweeper’s states are marked, and follow', async () => {
     const here = await start();
     const page = await here.open('/');
     const panel = page.getByRole('region', { name: /Server socket/ });
-    await expect.poll(() => panel.locator('li[aria-current]').allTextContents(), LIMIT).toEqual(['accepting']);
+    await expect.poll(() => panel.locator('li[aria-current]').allTextContents()).toEqual(['accepting']);
     here.server.suspend();
-    await expect.poll(() => panel.locator('li[aria-current]').allTextContents(), LIMIT).toEqual(['suspended']);
+    await expect.poll(() => panel.locator('li[aria-current]').allTextContents()).toEqual(['suspended']);
   });
 
   test('a state of the chart leads to its sessions', async () => {
@@ -171,10 +169,10 @@ describe.skipIf(hasNoBrowser)('overview', () => {
     const page = await here.open('/?chart=protocol');
     await come(here, 3, 'nameless');
     const [inside] = await come(here, 1, 'inside');
-    await expect.poll(() => countIn(page, 'chat.inside'), LIMIT).toBe(1);
+    await expect.poll(() => countIn(page, 'chat.inside')).toBe(1);
     await page.locator('[data-state="chat.inside"] > .statechart-box').click();
-    await expect.poll(() => new URL(page.url()).searchParams.get('state'), LIMIT).toBe('protocol:inside');
-    await expect.poll(() => page.locator('.sessions-row').count(), LIMIT).toBe(1);
+    await expect.poll(() => new URL(page.url()).searchParams.get('state')).toBe('protocol:inside');
+    await expect.poll(() => page.locator('.sessions-row').count()).toBe(1);
     expect(await page.locator('.sessions-row').textContent()).toContain(`127.0.0.1:${inside!.port}`);
   });
 });
@@ -184,27 +182,27 @@ describe.skipIf(hasNoBrowser)('a session', () => {
     const here = await start();
     const [peer] = await come(here, 1, 'nameless');
     const page = await here.open(`/sessions/${await idOf(here, peer!)}`);
-    await expect.poll(() => activeStates(page), LIMIT).toEqual(['chat.nameless', 'session.accepted']);
+    await expect.poll(() => activeStates(page)).toEqual(['chat.nameless', 'session.accepted']);
     peer!.say(`nick ${peer!.nick}`);
     await expect
-      .poll(() => activeStates(page), LIMIT)
+      .poll(() => activeStates(page))
       .toEqual(['chat.outside', 'session.connected', 'session.connected.flowing']);
     const rows = page.getByRole('listbox', { name: /Sequence/ });
     await rows.getByRole('option', { name: /from the peer, NICK/ }).waitFor();
     await rows.getByRole('option', { name: /inside, NICK_GIVEN.*state outside/ }).waitFor();
     await rows.getByRole('option', { name: /to the peer, LINE/ }).waitFor();
-    await expect.poll(() => page.locator('[data-taken]').count(), LIMIT).toBeGreaterThan(0);
+    await expect.poll(() => page.locator('[data-taken]').count()).toBeGreaterThan(0);
   });
 
   test('a row that is chosen shows its moment: state, message, and how many bytes it had, but not which', async () => {
     const here = await start();
     const [peer] = await come(here, 1, 'nameless');
     const page = await here.open(`/sessions/${await idOf(here, peer!)}`);
-    await expect.poll(() => activeStates(page), LIMIT).toContain('chat.nameless');
+    await expect.poll(() => activeStates(page)).toContain('chat.nameless');
     peer!.say('nick Zaphod');
-    await expect.poll(() => activeStates(page), LIMIT).toContain('chat.outside');
+    await expect.poll(() => activeStates(page)).toContain('chat.outside');
     await page.getByRole('option', { name: /from the peer, NICK/ }).click();
-    await expect.poll(() => activeStates(page), LIMIT).toContain('chat.claimingNick');
+    await expect.poll(() => activeStates(page)).toContain('chat.claimingNick');
     await page.getByText('"Zaphod"').first().waitFor();
     await page
       .getByRole('option', { name: /to the peer, LINE/ })
@@ -218,14 +216,14 @@ describe.skipIf(hasNoBrowser)('a session', () => {
     const here = await start({ visualizer: { payloads: true } });
     const [peer] = await come(here, 1, 'outside');
     const page = await here.open(`/sessions/${await idOf(here, peer!)}`);
-    await expect.poll(() => activeStates(page), LIMIT).toContain('chat.outside');
+    await expect.poll(() => activeStates(page)).toContain('chat.outside');
     peer!.say('join Magrathea');
-    await expect.poll(() => activeStates(page), LIMIT).toContain('chat.inside');
+    await expect.poll(() => activeStates(page)).toContain('chat.inside');
     await page
       .getByRole('option', { name: /to the peer, LINE/ })
       .first()
       .click();
-    await expect.poll(() => page.locator('body').textContent(), LIMIT).toMatch(/4d 61 67/);
+    await expect.poll(() => page.locator('body').textContent()).toMatch(/4d 61 67/);
   });
 
   test('its waits come one by one, 0 to 60, and the last one ends it: on the server’s own clock', async () => {
@@ -236,16 +234,16 @@ describe.skipIf(hasNoBrowser)('a session', () => {
       time.advanceBy(10);
       const page = await open('/sessions/1');
       const ring = page.getByRole('img', { name: /waits have ended/ });
-      await expect.poll(() => ring.getAttribute('aria-label'), LIMIT).toMatch(/^0 of 60/);
+      await expect.poll(() => ring.getAttribute('aria-label')).toMatch(/^0 of 60/);
       for (const waits of [1, 2, 30, 59]) {
         const { context } = [...server.sessions][0]!.transportSnapshot;
         time.advanceBy((waits - context.waitTimeoutCount) * 100);
         expect(context.waitTimeoutCount).toBeLessThan(waits);
-        await expect.poll(() => ring.getAttribute('aria-label'), LIMIT).toMatch(new RegExp(`^${waits} of 60`));
-        await expect.poll(() => activeStates(page), LIMIT).toContain('session.connected.flowing');
+        await expect.poll(() => ring.getAttribute('aria-label')).toMatch(new RegExp(`^${waits} of 60`));
+        await expect.poll(() => activeStates(page)).toContain('session.connected.flowing');
       }
       time.advanceBy(100);
-      await expect.poll(() => activeStates(page), LIMIT).toContain('session.closing.finWait');
+      await expect.poll(() => activeStates(page)).toContain('session.closing.finWait');
       time.advanceBy(10_000);
       await page.getByText(/It has ended: wait timeout/).waitFor();
     } finally {
@@ -311,7 +309,7 @@ describe.skipIf(hasNoBrowser)('control', () => {
     const here = await start({ visualizer: { control: true } });
     const [peer] = await come(here, 1, 'inside');
     const page = await here.open(`/sessions/${await idOf(here, peer!)}`);
-    await expect.poll(() => activeStates(page), LIMIT).toContain('chat.inside');
+    await expect.poll(() => activeStates(page)).toContain('chat.inside');
     await chosen(page, 'Send event ▾').click();
     await page.locator('.send-panel select').selectOption('QUIT');
     await chosen(page, /^Send$/).click();
@@ -350,7 +348,7 @@ describe.skipIf(hasNoBrowser)('what goes wrong', () => {
     const { port } = new URL(first.visualizer.url);
     expectComplaint(/ERR_CONNECTION_REFUSED|WebSocket/);
     const page = await first.open('/');
-    await expect.poll(() => countIn(page, 'session'), LIMIT).toBe(0);
+    await expect.poll(() => countIn(page, 'session')).toBe(0);
     await first.visualizer.stop();
     await first.server.stop({ option: 'force' });
     await page
@@ -359,7 +357,7 @@ describe.skipIf(hasNoBrowser)('what goes wrong', () => {
       .waitFor();
     const second = await start({ visualizer: { token, port: Number(port) } });
     await come(second, 5, 'outside');
-    await expect.poll(() => countIn(page, 'session'), LIMIT).toBe(5);
+    await expect.poll(() => countIn(page, 'session')).toBe(5);
     await page.getByText(/live 10 Hz/).waitFor();
   });
 
@@ -374,20 +372,20 @@ describe.skipIf(hasNoBrowser)('what goes wrong', () => {
       socket.on('framereceived', ({ payload }) => told.push(String(payload)));
     });
     await page.goto(here.visualizer.url);
-    await expect.poll(() => (time.advanceBy(100), countIn(page, 'session')), LIMIT).toBe(0);
+    await expect.poll(() => (time.advanceBy(100), countIn(page, 'session'))).toBe(0);
     const hide = (hidden: boolean) =>
       page.evaluate(
         `Object.defineProperty(document, 'hidden', { value: ${hidden}, configurable: true });
         document.dispatchEvent(new Event('visibilitychange'));`,
       );
     await hide(true);
-    await expect.poll(() => sent.at(-1), LIMIT).toBe('{"type":"pause","on":true}');
+    await expect.poll(() => sent.at(-1)).toBe('{"type":"pause","on":true}');
     await come(here, 3, 'outside');
     // By now the server has read the pause.
     time.advanceBy(5_000);
     await come(here, 1, 'outside');
     await hide(false);
-    await expect.poll(() => (time.advanceBy(100), countIn(page, 'session')), LIMIT).toBe(4);
+    await expect.poll(() => (time.advanceBy(100), countIn(page, 'session'))).toBe(4);
     // One came after the other: of the three in between nothing was said.
     const counts = told
       .filter((text) => text.startsWith('{"type":"overview"'))
@@ -404,10 +402,7 @@ describe.skipIf(hasNoBrowser)('what goes wrong', () => {
     await page.goto(here.visualizer.url);
     await page.getByText('The chart could not be drawn').first().waitFor();
     await expect
-      .poll(
-        () => page.locator('li[data-state="session.connected.flowing"] .statechart-tree-count').textContent(),
-        LIMIT,
-      )
+      .poll(() => page.locator('li[data-state="session.connected.flowing"] .statechart-tree-count').textContent())
       .toBe('2');
   });
 

@@ -13,8 +13,6 @@ import { closePages, expectComplaint, hasNoBrowser, newPage, type Page } from '.
 import { chatPeer } from './fleet.js';
 import { activeStates } from './site.js';
 
-const LIMIT = { timeout: 10_000 };
-
 let folder: string;
 let file: string;
 let text: string;
@@ -90,10 +88,10 @@ describe.skipIf(hasNoBrowser)('replay', () => {
     await page.keyboard.press('Home');
     for (const [index, number] of stops.entries()) {
       await page.getByText(`event ${index + 1} of ${stops.length} `).waitFor();
-      await expect.poll(() => activeStates(page), LIMIT).toEqual(expected[number]);
+      await expect.poll(() => activeStates(page)).toEqual(expected[number]);
       await page.keyboard.press('ArrowRight');
     }
-  }, 60_000);
+  });
 
   test('keys step, jump between changes of state and play; the scrubber and the address follow', async () => {
     const page = await open(`/recordings/${file.split('/').at(-1)}`);
@@ -102,27 +100,27 @@ describe.skipIf(hasNoBrowser)('replay', () => {
     const last = Number(await position.getAttribute('max'));
     await page.locator('main h1').first().click();
     await page.keyboard.press('End');
-    await expect.poll(() => position.inputValue(), LIMIT).toBe(`${last}`);
-    await expect.poll(() => activeStates(page), LIMIT).toContain('chat.leaving');
+    await expect.poll(() => position.inputValue()).toBe(`${last}`);
+    await expect.poll(() => activeStates(page)).toContain('chat.leaving');
     await page.keyboard.press('ArrowLeft');
-    await expect.poll(() => position.inputValue(), LIMIT).toBe(`${last - 1}`);
+    await expect.poll(() => position.inputValue()).toBe(`${last - 1}`);
     await page.keyboard.press('Home');
     await page.keyboard.press(']');
-    await expect.poll(() => position.inputValue(), LIMIT).not.toBe('0');
+    await expect.poll(() => position.inputValue()).not.toBe('0');
     const at = await position.inputValue();
     await page.keyboard.press('[');
-    await expect.poll(() => position.inputValue(), LIMIT).not.toBe(at);
+    await expect.poll(() => position.inputValue()).not.toBe(at);
     await page.getByRole('combobox', { name: 'Speed' }).selectOption('10');
     await page.locator('main h1').first().click();
     await page.keyboard.press(' ');
-    await expect.poll(() => position.inputValue(), LIMIT).toBe(`${last}`);
+    await expect.poll(() => position.inputValue()).toBe(`${last}`);
     const stops = rowsOf(readStory(text), { isAll: false }).map(({ number }) => number);
-    await expect.poll(() => new URL(page.url()).searchParams.get('at'), LIMIT).toBe(`${stops.at(-1)}`);
+    await expect.poll(() => new URL(page.url()).searchParams.get('at')).toBe(`${stops.at(-1)}`);
     const address = page.url();
     const before = await activeStates(page);
     await page.goto(address);
-    await expect.poll(() => activeStates(page), LIMIT).toEqual(before);
-  }, 60_000);
+    await expect.poll(() => activeStates(page)).toEqual(before);
+  });
 
   test('the context shows what a step has changed', async () => {
     const page = await open(`/recordings/${file.split('/').at(-1)}`);
@@ -143,7 +141,7 @@ describe.skipIf(hasNoBrowser)('replay', () => {
     const shown = page.getByRole('textbox', { name: 'Test command' });
     expect(await shown.inputValue()).toBe(command);
     await page.keyboard.press('Escape');
-    await expect.poll(() => shown.count(), LIMIT).toBe(0);
+    await expect.poll(() => shown.count()).toBe(0);
   });
 
   test.each([
@@ -157,14 +155,14 @@ describe.skipIf(hasNoBrowser)('replay', () => {
     await page.getByRole('button', { name: 'Copy test command' }).click();
     await page.getByText('copy it by hand').waitFor();
     await expect
-      .poll(() => page.evaluate('getSelection().toString()'), LIMIT)
+      .poll(() => page.evaluate('getSelection().toString()'))
       .toBe(`npx wirechart replay ${file.split('/').at(-1)} --as-test`);
     // Keys are for the command now, not for the recording.
     const at = await page.getByRole('slider', { name: 'Position' }).inputValue();
     await page.keyboard.press('End');
     expect(await page.getByRole('slider', { name: 'Position' }).inputValue()).toBe(at);
     await page.locator('main h1').first().click();
-    await expect.poll(() => page.getByRole('textbox', { name: 'Test command' }).count(), LIMIT).toBe(0);
+    await expect.poll(() => page.getByRole('textbox', { name: 'Test command' }).count()).toBe(0);
   });
 
   test('a file of more than 64 MiB is in the list, and says why it is not shown when it is opened', async () => {

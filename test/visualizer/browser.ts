@@ -38,7 +38,7 @@ export async function newPage(options: BrowserContextOptions = {}): Promise<Page
     return route.abort();
   });
   // Sooner than the test's own limit: then it says what was waited for.
-  context.setDefaultTimeout(10_000);
+  context.setDefaultTimeout(30_000);
   const page = await context.newPage();
   page.on('pageerror', (error) => complaints.push(`the page threw: ${error.message}`));
   page.on('console', (message) => {

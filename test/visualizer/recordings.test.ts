@@ -16,6 +16,7 @@ import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { readRecording } from '../../src/inspect/recording-text.js';
 import { RecordingFiles } from '../../src/inspect/visualizer/recording-files.js';
+import { Recordings } from '../../src/inspect/visualizer/recordings.js';
 import { makeVisualizer, type Visualizer } from '../../src/inspect/visualizer/visualizer.js';
 import type { VisualizerOptions } from '../../src/inspect/visualizer/visualizer-options.js';
 import type { World } from '../../src/testing/world.js';
@@ -184,6 +185,33 @@ test('16 are made at a time at most, and of those that were made in the page the
   expect((await get(`/recordings/${names[1]!}`)).status).toBe(404);
   expect((await get(`/recordings/${names[2]!}`)).status).toBe(200);
   expect((await get(`/recordings/${names[21]!}`)).status).toBe(200);
+});
+
+test('into a folder, 1 000 are written at most, with those that are being made; what was refused is said', async () => {
+  const recordings = new Recordings(folder, (error) => expect.unreachable(String(error)));
+  await recordings.open();
+  const begin = (session: number) =>
+    recordings.begin(
+      {
+        source: 'echo',
+        protocol: 'echo',
+        session: `${session}`,
+        hasEnded: () => false,
+        text: () => '',
+        stop: () => {},
+      },
+      0,
+    );
+  for (let session = 1; session < 1_000; session += 1) {
+    begin(session);
+    await recordings.finish('echo', `${session}`);
+  }
+  expect(recordings.refusal).toBeUndefined();
+  begin(1_000);
+  expect(recordings.refusal).toBe('1000 recordings have been written for pages since the server began: no more are');
+  await recordings.finish('echo', '1000');
+  expect(recordings.refusal).toMatch('1000 recordings');
+  expect(readdirSync(folder)).toHaveLength(1_000);
 });
 
 describe('while the disk takes its time', () => {

@@ -83,7 +83,7 @@ function record({ feed, name }: ShownSource, { ids }: Command, { recordings, wal
   if (ids.length !== 1) return refused('one session is recorded at a time');
   const session = ids[0]!;
   if (recordings.isLive(name, session)) return refused('it is being recorded already');
-  if (recordings.isFull) return refused('too many sessions are being recorded: stop one of them');
+  if (recordings.refusal !== undefined) return refused(recordings.refusal);
   const recorded = feed.session(session);
   const recording = feed.recordSession(session);
   const live = {

@@ -14,6 +14,8 @@ const KEPT_MAX = 20;
 const KEPT_BYTES_MAX = 16 * 2 ** 20;
 /** At a time, with those that are being saved. */
 const LIVE_MAX = 16;
+/** Files that are written for pages, in all: a page that records on and on does not fill the disk. */
+const WRITTEN_MAX = 1_000;
 
 const ASKED_FOR = 'asked for in the visualizer';
 
@@ -47,6 +49,7 @@ export class Recordings {
   readonly #live = new Map<string, Live>();
   /** On their way to the disk. */
   readonly #saving = new Map<Kept, Promise<string>>();
+  #written = 0;
 
   /** @param place a folder, or one file */
   constructor(place: string | undefined, failed: (error: unknown) => void) {
@@ -95,8 +98,15 @@ export class Recordings {
     return this.#live.has(keyOf(source, session));
   }
 
-  get isFull(): boolean {
-    return this.#live.size + this.#saving.size >= LIVE_MAX;
+  /** Why no other session can be recorded now; `undefined`: one can. */
+  get refusal(): string | undefined {
+    if (this.#live.size + this.#saving.size >= LIVE_MAX) {
+      return 'too many sessions are being recorded: stop one of them';
+    }
+    if (this.#files?.folder !== undefined && this.#written + this.#live.size >= WRITTEN_MAX) {
+      return `${WRITTEN_MAX} recordings have been written for pages since the server began: no more are`;
+    }
+    return undefined;
   }
 
   get live(): readonly LiveRecording[] {
@@ -138,6 +148,7 @@ export class Recordings {
       this.#keep(one);
       return name;
     }
+    this.#written += 1;
     const saving = this.#save(folder, one);
     this.#saving.set(one, saving);
     return saving;

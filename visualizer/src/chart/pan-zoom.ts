@@ -8,6 +8,8 @@ const SCALE_MIN = 0.15;
 const SCALE_MAX = 4;
 /** A small chart is not blown up to a poster. */
 const FIT_MAX = 1.2;
+/** Nor on paper: so wide, of the drawing, is a sheet at least. */
+const PAPER_MIN = 600;
 /** Names are of 13 px, words at arrows of 10.5: smaller than that, they could not be read. */
 const READABLE = 0.75;
 /** Less is a click of a hand that trembles. */
@@ -67,9 +69,8 @@ export class PanZoom {
     svg.addEventListener('pointerup', this.#onPointerEnd, { signal });
     svg.addEventListener('pointercancel', this.#onPointerEnd, { signal });
     svg.addEventListener('click', this.#onClick, { capture: true, signal });
-    // On paper nothing can be moved.
-    addEventListener('beforeprint', () => this.#isMoved || this.#fit(0), { signal });
-    addEventListener('afterprint', () => this.#isMoved || this.#begin(), { signal });
+    addEventListener('beforeprint', () => svg.setAttribute('viewBox', this.#onPaper()), { signal });
+    addEventListener('afterprint', () => svg.removeAttribute('viewBox'), { signal });
   }
 
   end(): void {
@@ -102,6 +103,16 @@ export class PanZoom {
     // Of what has no room, its beginning.
     const begin = (room: number, length: number) => Math.max(0, (room - length) / 2);
     this.#set({ scale, x: begin(width, own * scale), y: begin(height, tall * scale) });
+  }
+
+  /** On paper nothing can be moved: all is there, or what a person has moved into view. How large paper is, only its layout knows. */
+  #onPaper(): string {
+    const panel = this.#panel();
+    if (this.#isMoved || !this.#size) return `0 0 ${panel.width} ${panel.height}`;
+    const { x, y, scale } = this.#transform;
+    const [width, height] = [this.#size.width * scale, this.#size.height * scale];
+    const margin = FIT_PADDING + Math.max(0, PAPER_MIN * scale - width) / 2;
+    return [x - margin, y - FIT_PADDING, width + 2 * margin, height + 2 * FIT_PADDING].map(Math.round).join(' ');
   }
 
   zoomBy(factor: number): void {
