@@ -8,6 +8,7 @@ import { coarseSize } from '../../visualizer/src/chart/coarse-size.js';
 import type { LayoutEngine } from '../../visualizer/src/chart/composition.js';
 import { anchorsAround, freeArea } from '../../visualizer/src/chart/geometry.js';
 import { NAME, PADDING_X, scaleIn, visibleStates, type LayoutChoice } from '../../visualizer/src/chart/layout-plan.js';
+import { remembered } from '../../visualizer/src/chart/remembered-engine.js';
 import { layOutForScreen, type ScreenLayout } from '../../visualizer/src/chart/screen-layout.js';
 import { charts } from '../inspect/drawing/charts.js';
 import { contains, isOnBorder, overlap, overlaps, type Area } from '../inspect/drawing/svg-geometry.js';
@@ -205,3 +206,65 @@ function segmentsOf(points: ScreenLayout['arrows'][number]['points']): Area[] {
     return { what: '', x, y, width: Math.abs(to.x - from.x), height: Math.abs(to.y - from.y) };
   });
 }
+
+describe('levels that were laid out before', () => {
+  /** Counts what it has found places for: ELK fails at some levels in one direction. */
+  function counting(engine: LayoutEngine) {
+    const found: string[] = [];
+    const counted: LayoutEngine = {
+      layout: async (graph) => {
+        const text = JSON.stringify(graph);
+        const places = await engine.layout(graph);
+        found.push(text);
+        return places;
+      },
+    };
+    return { found, counted };
+  }
+
+  test('are not laid out again, and the places are the same: for words, for a panel of another size, and for folded states', async () => {
+    const { found, counted } = counting(newEngine());
+    const engine = remembered(counted);
+    const chart = chartOf('session');
+    for (const choice of [
+      {},
+      { panel: { width: 500, height: 400 }, folded: 'auto' },
+      { panel: { width: 340, height: 420 }, folded: 'auto' },
+      { panel: { width: 480, height: 380 }, folded: 'auto' },
+    ] as const) {
+      const whole = { labels: 'none', counts: true, folded: [], panel: PANEL, ...choice } as const;
+      expect(await layOutForScreen(engine, chart, whole)).toEqual(await layOut(chart, choice));
+    }
+    expect(found.length).toBeGreaterThan(10);
+    expect(new Set(found).size).toBe(found.length);
+    const before = found.length;
+    await layOutForScreen(engine, chart, {
+      labels: 'none',
+      counts: true,
+      folded: [],
+      panel: { width: 2_000, height: 200 },
+    });
+    // What is around the chart itself, in its full and in its terse form.
+    expect(found.length).toBeLessThanOrEqual(before + 2);
+  });
+
+  test('one that failed is tried again; of the others the last 600 are known', async () => {
+    let fails = true;
+    const { found, counted } = counting({
+      layout: (graph) => (fails ? Promise.reject(new Error('no places')) : Promise.resolve(graph)),
+    });
+    const engine = remembered(counted);
+    await expect(engine.layout({ id: 'a' })).rejects.toThrow('no places');
+    fails = false;
+    await expect(engine.layout({ id: 'a' })).resolves.toEqual({ id: 'a' });
+    expect(found).toHaveLength(1);
+    for (let number = 0; number < 599; number += 1) await engine.layout({ id: `${number}` });
+    await engine.layout({ id: 'a' });
+    expect(found).toHaveLength(600);
+    await engine.layout({ id: 'b' });
+    await engine.layout({ id: 'a' });
+    expect(found).toHaveLength(601);
+    await engine.layout({ id: '0' });
+    expect(found).toHaveLength(602);
+  });
+});

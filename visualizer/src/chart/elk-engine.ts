@@ -7,6 +7,7 @@
 import type { ElkNode } from 'elkjs/lib/elk-api.js';
 import workerUrl from 'elkjs/lib/elk-worker.min.js?url';
 import type { LayoutEngine } from './composition.js';
+import { remembered } from './remembered-engine.js';
 
 const ANSWER_TIMEOUT_MS = 5_000;
 /** It keeps some 20 MB; charts are laid out when a page begins, and then seldom. */
@@ -81,4 +82,4 @@ class ElkWorker implements LayoutEngine {
   }
 }
 
-export const elkEngine: LayoutEngine = new ElkWorker();
+export const elkEngine: LayoutEngine = remembered(new ElkWorker());

@@ -59,15 +59,18 @@ const SCALE_OF_DEEP = 0.7;
 /** smaller than that, and names, of 13 px, could not be read: outer states are folded, the one with the most inside first. */
 const SCALE_OF_NAMES = 0.66;
 
+/** No more is to be had by leaving out arrows that say little. */
+const GAIN_OF_TERSE_MAX = 1.5;
+
 /** Smaller than that, and words at arrows cannot be read: they are left out where the states gain by it. */
 const SCALE_OF_WORDS = 0.8;
 const GAIN_WITHOUT_WORDS = 1.25;
 
 /** @throws {Error} where ELK finds no places, which is no reason to show nothing: the states can be listed */
 export async function layOutForScreen(engine: LayoutEngine, chart: Chart, choice: LayoutChoice): Promise<ScreenLayout> {
-  if (choice.folded !== 'auto') return layOut(engine, chart, choice, choice.folded);
+  if (choice.folded !== 'auto') return layOut(engine, chart, choice, { folded: choice.folded, enough: 0 });
   if (choice.labels === 'none') return layOutFolded(engine, chart, choice);
-  const all = await layOut(engine, chart, choice, []);
+  const all = await layOut(engine, chart, choice, { folded: [], enough: 0 });
   const scale = scaleIn(choice.panel, all);
   if (scale >= SCALE_OF_WORDS) return all;
   const wordless = await layOutFolded(engine, chart, { ...choice, labels: 'none' });
@@ -75,31 +78,36 @@ export async function layOutForScreen(engine: LayoutEngine, chart: Chart, choice
 }
 
 async function layOutFolded(engine: LayoutEngine, chart: Chart, choice: LayoutChoice): Promise<ScreenLayout> {
-  let best = await layOut(engine, chart, choice, []);
   const tree = new Tree(chart);
   const compound = chart.states.flatMap((_, number) =>
     number > 0 && tree.children[number]!.length > 0 ? [number] : [],
   );
   const deep = compound.filter((number) => tree.depths[number]! >= 2);
-  if (deep.length > 0 && scaleIn(choice.panel, best) < SCALE_OF_DEEP) best = await layOut(engine, chart, choice, deep);
   const insideOf = (number: number) => chart.states.filter((_, other) => tree.isInside(other, number)).length;
   const outer = compound.filter((number) => !deep.includes(number)).sort((a, b) => insideOf(b) - insideOf(a));
-  for (let count = 1; count <= outer.length && scaleIn(choice.panel, best) < SCALE_OF_NAMES; count += 1)
-    best = await layOut(engine, chart, choice, [...deep, ...outer.slice(0, count)]);
-  return best;
+  // One after the other, until one is large enough: each with the scale at which the next one is not looked at.
+  const ways = outer.map((_, count) => ({ folded: [...deep, ...outer.slice(0, count)], enough: SCALE_OF_NAMES }));
+  if (deep.length > 0) ways.unshift({ folded: [], enough: SCALE_OF_DEEP });
+  for (const { folded, enough } of ways) {
+    const layout = await layOut(engine, chart, choice, { folded, enough });
+    if (scaleIn(choice.panel, layout) >= enough) return layout;
+  }
+  return layOut(engine, chart, choice, { folded: compound, enough: 0 });
 }
 
+/** @param enough a layout that comes to less than this scale is not wanted */
 async function layOut(
   engine: LayoutEngine,
   chart: Chart,
   choice: LayoutChoice,
-  folded: readonly number[],
+  { folded, enough }: { folded: readonly number[]; enough: number },
 ): Promise<ScreenLayout> {
   const full = await compose(engine, planOf(chart, choice, { folded, isTerse: false }));
+  const scale = scaleIn(choice.panel, full);
   // With words it is read part by part anyway.
-  if (choice.labels === 'events' || scaleIn(choice.panel, full) >= SCALE_GOOD) return full;
+  if (choice.labels === 'events' || scale >= SCALE_GOOD || scale * GAIN_OF_TERSE_MAX < enough) return full;
   const terse = await compose(engine, planOf(chart, choice, { folded, isTerse: true }));
-  return scaleIn(choice.panel, terse) > scaleIn(choice.panel, full) * 1.05 ? terse : full;
+  return scaleIn(choice.panel, terse) > scale * 1.05 ? terse : full;
 }
 
 async function compose(engine: LayoutEngine, plan: Plan): Promise<ScreenLayout> {
