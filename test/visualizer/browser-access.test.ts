@@ -212,7 +212,8 @@ describe.skipIf(hasNoBrowser)('for everybody', () => {
     async (colorScheme, colour) => {
       const page = await site.open('/', { colorScheme });
       const canvas = page.locator('.overview-sparkline canvas').first();
-      // Pixels of the tint, and how far at most one that can be seen is from the colour: what is nearly transparent is rounded.
+      // Pixels of the tint, and how far at most one that can be seen is from the colour, in steps of what the canvas keeps: each part
+      // times its alpha, rounded once for the tint and once for the line.
       const look = () =>
         canvas.evaluate((one: any, series) => {
           const copy = new (globalThis as any).OffscreenCanvas(one.width, one.height).getContext('2d', {
@@ -225,12 +226,14 @@ describe.skipIf(hasNoBrowser)('for everybody', () => {
             const alpha = data[at + 3]!;
             if (alpha < 30) continue;
             if (alpha < 45) tinted += 1;
-            series.forEach((part, index) => (farthest = Math.max(farthest, Math.abs(part - data[at + index]!))));
+            series.forEach((part, index) => {
+              farthest = Math.max(farthest, (Math.abs(part - data[at + index]!) * alpha) / 255);
+            });
           }
           return { tinted, farthest };
         }, colour);
       await expect.poll(async () => (await look()).tinted).toBeGreaterThan(20);
-      expect((await look()).farthest).toBeLessThan(8);
+      expect((await look()).farthest).toBeLessThan(3);
     },
   );
 
