@@ -99,7 +99,7 @@ export async function saveInFolder(folder: string, name: string, text: string): 
 
 async function writeNew(folder: string, name: string, text: string): Promise<string> {
   for (let number = 1; ; number += 1) {
-    const path = join(folder, number === 1 ? name : name.replace(/\.jsonl$/, `-${number}.jsonl`));
+    const path = join(folder, numberedName(name, number));
     try {
       await writeFile(path, text, NEW_FILE);
       return path;
@@ -107,6 +107,11 @@ async function writeNew(folder: string, name: string, text: string): Promise<str
       if ((error as { code?: unknown }).code !== 'EEXIST' || number >= NUMBERS_MAX) throw error;
     }
   }
+}
+
+/** @param number of files of that name: the first one has it as it is */
+export function numberedName(name: string, number: number): string {
+  return number === 1 ? name : name.replace(/\.jsonl$/, `-${number}.jsonl`);
 }
 
 function safe(part: string): string {

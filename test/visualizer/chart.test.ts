@@ -177,6 +177,7 @@ describe.skipIf(hasNoBrowser)('in Chromium', () => {
           }),
         [{ chart, mode: 'population', labels: 'none', label: 'The chart one' }, UPDATES_PER_SECOND] as const,
       );
+      expect(updates).toBe(UPDATES_PER_SECOND);
       return updates / UPDATES_PER_SECOND;
     });
     expect(busyMs).toBeLessThan(100);

@@ -4,7 +4,7 @@
  */
 import { basename } from 'node:path';
 import { Readable } from 'node:stream';
-import { recordingName, saveInFolder } from '../recording-folder.js';
+import { numberedName, recordingName, saveInFolder } from '../recording-folder.js';
 import type { RecordingFile } from './messages.js';
 import { RecordingFiles } from './recording-files.js';
 import { textOf, VisualizerError } from './visualizer-error.js';
@@ -74,12 +74,17 @@ export class Recordings {
     return [...all.values()].sort((a, b) => b.wallMs - a.wallMs || (a.name < b.name ? 1 : -1));
   }
 
+  /** Nothing more comes to them: they are on their way to the disk, or kept. */
+  get #finished(): readonly Kept[] {
+    return [...this.#saving.keys(), ...this.#kept];
+  }
+
   #inMemory(): readonly RecordingFile[] {
     const live = [...this.#live.values()].map(({ recording, name, wallMs, bytes }): RecordingFile => {
       const { protocol, session } = recording;
       return { name, protocol, session, bytes, wallMs, reason: ASKED_FOR, isLive: !recording.hasEnded() };
     });
-    return [...live, ...[...this.#saving.keys(), ...this.#kept].map(({ file }) => file)];
+    return [...live, ...this.#finished.map(({ file }) => file)];
   }
 
   /**
@@ -89,8 +94,8 @@ export class Recordings {
   async text(name: string): Promise<Readable | undefined> {
     const live = [...this.#live.values()].find((one) => one.name === name);
     if (live) return readableOf(live.recording.text());
-    const kept = [...this.#saving.keys(), ...this.#kept].find(({ file }) => file.name === name);
-    if (kept) return readableOf(kept.text);
+    const finished = this.#finished.find(({ file }) => file.name === name);
+    if (finished) return readableOf(finished.text);
     return this.#files?.text(name);
   }
 
@@ -185,10 +190,10 @@ export class Recordings {
   #freeName(name: string): string {
     const taken = new Set([
       ...[...this.#live.values()].map((one) => one.name),
-      ...[...this.#saving.keys(), ...this.#kept].map(({ file }) => file.name),
+      ...this.#finished.map(({ file }) => file.name),
     ]);
     for (let number = 1; ; number += 1) {
-      const free = number === 1 ? name : name.replace(/\.jsonl$/, `-${number}.jsonl`);
+      const free = numberedName(name, number);
       if (!taken.has(free)) return free;
     }
   }

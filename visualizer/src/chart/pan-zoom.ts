@@ -91,15 +91,11 @@ export class PanZoom {
   }
 
   #begin(): void {
-    this.#fit(this.isReadable && !this.#isFitted ? READABLE : 0);
-  }
-
-  #fit(scaleMin: number): void {
     const { width, height } = this.#panel();
     if (!this.#size || width === 0 || height === 0) return;
     const { width: own, height: tall } = this.#size;
     const whole = Math.min(FIT_MAX, (width - 2 * FIT_PADDING) / own, (height - 2 * FIT_PADDING) / tall);
-    const scale = Math.max(0.05, scaleMin, whole);
+    const scale = Math.max(this.isReadable && !this.#isFitted ? READABLE : 0.05, whole);
     // Of what has no room, its beginning.
     const begin = (room: number, length: number) => Math.max(0, (room - length) / 2);
     this.#set({ scale, x: begin(width, own * scale), y: begin(height, tall * scale) });
